@@ -1,0 +1,245 @@
+"""The surface tree: a specification as it was written, before anything is known about it.
+
+    spec        = Spec(name, doc, members)
+    member      = HyperDecl | SlotDecl | DefDecl | SparseDecl | Block
+    statement   = Assign(name, value) | Update(name, value) | When(condition, body, otherwise)
+                | Unsupported(what)
+    expression  = Number | Boolean | Name | Unary | Binary | CallExpr
+
+Spans do not take part in equality: two trees are equal when they say the same.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from optdsl.source import Span
+
+
+@dataclass(frozen=True, slots=True)
+class Ident:
+    """A name where it is written."""
+
+    text: str
+    span: Span = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Docstring:
+    """Text in quotes; `text` is the content, with common indentation removed."""
+
+    text: str
+    span: Span = field(compare=False)
+
+
+# --- expressions ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A literal; `text` as written (`1e-3`), so that formatting keeps it. Whole iff no `.` or `e`."""
+
+    text: str
+    span: Span = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Boolean:
+    """`true` or `false`."""
+
+    value: bool
+    span: Span = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """A name that is read, the built-in constants `pi` and `inf` included."""
+
+    text: str
+    span: Span = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Unary:
+    """`-x` or `not x`; `symbol` is `-` or `not`."""
+
+    symbol: str
+    operand: Expr
+    span: Span = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Binary:
+    """An infix operator: arithmetic, `@`, a comparison, `and`, `or`; `symbol` as written."""
+
+    symbol: str
+    left: Expr
+    right: Expr
+    span: Span = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Keyword:
+    """`name=value` in a call; `axis=row` has the value Name("row")."""
+
+    name: Ident
+    value: Expr
+    span: Span = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class CallExpr:
+    """`function(args, keyword=value)`: a function of the language, a macro, or `old(x)`."""
+
+    function: Ident
+    args: tuple[Expr, ...]
+    keywords: tuple[Keyword, ...]
+    span: Span = field(compare=False)
+
+
+Expr = Number | Boolean | Name | Unary | Binary | CallExpr
+
+
+# --- statements ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Assign:
+    """`name = value`: a local."""
+
+    target: Ident
+    value: Expr
+    span: Span = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """`name <- value`: a new value for a slot or for `param`."""
+
+    target: Ident
+    value: Expr
+    span: Span = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class When:
+    """`when condition:` with its branch, and the `otherwise:` branch (empty where there is none)."""
+
+    condition: Expr
+    body: tuple[Stmt, ...]
+    otherwise: tuple[Stmt, ...]
+    span: Span = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Unsupported:
+    """A construct the grammar knows and the compiler does not build yet (`repeat`, `regrad`)."""
+
+    what: str
+    span: Span = field(compare=False)
+
+
+Stmt = Assign | Update | When | Unsupported
+
+
+# --- declarations --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class IntervalExpr:
+    """`in [low, high)`: the ends are literals, perhaps negated, or `inf`."""
+
+    low: Expr
+    high: Expr
+    low_open: bool
+    high_open: bool
+    span: Span = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class HyperDecl:
+    """`hyper name [: kind] = default [in interval] ["doc"]`."""
+
+    name: Ident
+    kind: Ident | None
+    default: Expr
+    interval: IntervalExpr | None
+    doc: Docstring | None
+    span: Span = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ShapeExpr:
+    """A slot's shape: `param`, `scalar`, `row`, `global`, `reduced(k)` or `square(k)`."""
+
+    name: Ident
+    axis: Expr | None
+    span: Span = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class SlotDecl:
+    """`slot name, name [: shape] [= initial] ["doc"]`."""
+
+    names: tuple[Ident, ...]
+    shape: ShapeExpr | None
+    initial: Expr | None
+    doc: Docstring | None
+    span: Span = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class DefDecl:
+    """`def name(a, b) = value`: a macro."""
+
+    name: Ident
+    params: tuple[Ident, ...]
+    value: Expr
+    span: Span = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class SparseDecl:
+    """`sparse exact` or `sparse lazy`; `mode` as written."""
+
+    mode: Ident
+    span: Span = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class StepBlock:
+    """`step:` and its statements."""
+
+    body: tuple[Stmt, ...]
+    span: Span = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class UnsupportedBlock:
+    """`eval:` or `case NAME …:`, which the compiler does not build yet."""
+
+    what: str
+    span: Span = field(compare=False)
+
+
+Member = HyperDecl | SlotDecl | DefDecl | SparseDecl | StepBlock | UnsupportedBlock
+
+
+@dataclass(frozen=True, slots=True)
+class Comment:
+    """A `#` comment; `own_line` when nothing but blanks stands before it on its line."""
+
+    text: str
+    own_line: bool
+    span: Span = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """A whole file, its members in the order they were written."""
+
+    name: Ident
+    doc: Docstring | None
+    members: tuple[Member, ...]
+    span: Span = field(compare=False)
+    comments: tuple[Comment, ...] = field(default=(), compare=False)
