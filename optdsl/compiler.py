@@ -1,0 +1,165 @@
+"""The pipeline, one line a stage, and the Python API on top of it."""
+
+from __future__ import annotations
+
+import builtins
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Literal
+
+from optdsl import ir, syntax
+from optdsl.diagnostics import Diagnostic, Severity, SpecError
+from optdsl.source import SourceFile
+
+if TYPE_CHECKING:
+    from optdsl.interpreter import Reference
+
+Target = Literal["keras", "module", "all"]
+
+TARGETS: tuple[Target, ...] = ("keras", "module", "all")
+"""What can be generated: the Keras class, the `tf.Module` class, or both in one file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """A specification after every check; `optimizer` is there unless there are errors.
+
+    `diagnostics` are all findings, in the order of the text.
+    """
+
+    file: SourceFile
+    spec: syntax.Spec | None
+    optimizer: ir.Optimizer | None
+    diagnostics: tuple[Diagnostic, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether there are no errors; warnings do not count."""
+        return self.optimizer is not None
+
+    def source(self, target: Target = "all") -> str:
+        """The generated Python file.
+
+        Raises:
+            SpecError: the specification has errors.
+            ValueError: there is no such target.
+        """
+        from optdsl import render  # Jinja is needed here only
+
+        if target not in TARGETS:
+            raise ValueError(f"target must be one of {', '.join(TARGETS)}, got {target!r}")
+        return render.render(
+            self._checked(), spec_path=self.base_name, spec_hash=self.hash, target=target
+        )
+
+    def reference(self) -> Reference:
+        """The NumPy reference: the rule itself, run in float64.
+
+        Raises:
+            SpecError: the specification has errors.
+        """
+        from optdsl.interpreter import Reference  # NumPy is needed here only
+
+        return Reference(self._checked())
+
+    @property
+    def base_name(self) -> str:
+        """The file's name without its folder: the same on every machine."""
+        return Path(self.file.name).name
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 of the specification's text, in hexadecimal."""
+        return hashlib.sha256(self.file.text.encode()).hexdigest()
+
+    def _checked(self) -> ir.Optimizer:
+        if self.optimizer is None:
+            raise SpecError(self.file, self.diagnostics)
+        return self.optimizer
+
+
+def compile_bytes(data: bytes, name: str) -> Compiled:
+    """Compiles the contents of a file; `name` is how diagnostics call it. Never raises."""
+    from optdsl import parse  # Lark is needed here only
+
+    source, found = parse.decode(data, name)
+    if _has_error(found):
+        return Compiled(source, None, None, found)
+    compiled = compile_source(source)
+    return Compiled(
+        source, compiled.spec, compiled.optimizer, _sorted(found + compiled.diagnostics)
+    )
+
+
+def compile_source(source: SourceFile) -> Compiled:
+    """Compiles a text: parse, check, analyse. Never raises on a bad specification."""
+    from optdsl import check, parse  # Lark is needed here only
+    from optdsl.analysis import domain, unused
+
+    spec, diagnostics = parse.parse(source)
+    if spec is None:
+        return Compiled(source, None, None, _sorted(diagnostics))
+    optimizer, found = check.check(spec)
+    diagnostics += found
+    if optimizer is None or _has_error(diagnostics):
+        return Compiled(source, spec, None, _sorted(diagnostics))
+    diagnostics += unused.unused(optimizer, spec)
+    diagnostics += domain.domain(optimizer, source).diagnostics
+    return Compiled(source, spec, optimizer, _sorted(diagnostics))
+
+
+def compile(text_or_path: str | Path) -> Compiled:
+    """Compiles a specification; look at `.diagnostics`, then ask for `.source()`.
+
+    Args:
+        text_or_path: a path, or the text itself: a `str` with a newline in it is text.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    if isinstance(text_or_path, str) and "\n" in text_or_path:
+        return compile_bytes(text_or_path.encode("utf-8", "surrogatepass"), "<string>")
+    return compile_bytes(Path(text_or_path).read_bytes(), str(text_or_path))
+
+
+def load(path: str | Path) -> ModuleType:
+    """Compiles a specification and imports the result, without writing a file.
+
+    The module has what a generated file has: for `optimizer AMSGrad`, the classes `AMSGrad` and
+    `AMSGradModule`. Tracebacks into it show its lines.
+
+    Args:
+        path: as for `compile`.
+
+    Raises:
+        OSError: the file cannot be read.
+        SpecError: the specification has errors.
+    """
+    import linecache
+    import sys
+
+    compiled = compile(path)
+    text = compiled.source("all")
+    name = f"optdsl_loaded_{compiled.hash[:16]}"
+    filename = f"<optdsl {compiled.base_name} {compiled.hash[:16]}>"
+    # Without a modification time, `linecache` never drops the entry.
+    linecache.cache[filename] = (len(text), None, text.splitlines(keepends=True), filename)
+    module = ModuleType(name)
+    module.__file__ = filename
+    sys.modules[name] = module
+    try:
+        exec(builtins.compile(text, filename, "exec"), module.__dict__)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
+
+
+def _has_error(diagnostics: tuple[Diagnostic, ...]) -> bool:
+    return any(found.severity is Severity.ERROR for found in diagnostics)
+
+
+def _sorted(diagnostics: tuple[Diagnostic, ...]) -> tuple[Diagnostic, ...]:
+    return tuple(sorted(diagnostics, key=lambda found: (found.span.start, found.span.end)))
