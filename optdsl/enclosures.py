@@ -1,0 +1,261 @@
+"""Operations on numbers with an error bound: the range over the enclosures, then the roundings.
+
+See `bounds` for what an enclosure is and what it allows for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from itertools import product
+from operator import attrgetter
+from typing import Any
+
+import numpy as np
+
+from optdsl.bounds import DOUBLE, Array, Bounded, Format, Mask, Truth, Value, exact, widened
+from optdsl.ops import OPS
+
+Function = Callable[..., Any]
+
+ROUNDINGS: dict[str, float] = {
+    "add": 1,
+    "sub": 1,
+    "mul": 1,
+    "div": 5,  # a / sqrt(b) may become a * rsqrt(b), and rsqrt is good to 2 ulp = 4 roundings
+    "sqrt": 3,  # may be x * rsqrt(x) with a Newton step
+    "mod": 3,  # quotient, product and difference, where they are not exact
+    "exp": 8,  # polynomials in the format itself: up to 4 ulp, and so on for the next ones
+    "log": 8,
+    "log1p": 8,
+    "expm1": 8,
+    "tanh": 12,  # a rational function of degree 13 over 6
+    "pow": 8,  # exp and log, besides what `_power_error` adds
+}
+"""Units of roundoff by which a result may be off. What is not here is exact: it moves no bits."""
+
+
+def errors(count: Array | float, form: Format) -> Array | float:
+    """Relative error of `count` roundings in a format and of as many here, in float64."""
+    return count * (form.roundoff + DOUBLE.roundoff)
+
+
+# --- elementwise operations ----------------------------------------------------------------------
+
+
+def numpy_function(op: str) -> Function:
+    """What NumPy calls an operation."""
+    function: Function = attrgetter(OPS[op].numpy)(np)
+    return function
+
+
+def arithmetic(op: str, args: Sequence[Bounded], form: Format) -> Bounded:
+    """A numeric operation, elementwise, as a path does it that computes in `form`."""
+    return widened(enclosed(op, args), _operation_error(op, args, form), form)
+
+
+def enclosed(op: str, args: Sequence[Bounded]) -> Bounded:
+    """The range of an operation over the enclosures of its operands, without any rounding.
+
+    On integers, which are exact below 2^53, this is already the result.
+    """
+    function = numpy_function(op)
+    value = np.asarray(function(*(arg.value for arg in args)), dtype=np.float64)
+    corners = [function(*ends) for ends in product(*((arg.low, arg.high) for arg in args))]
+    nan = np.isnan(value)
+    for part in corners:
+        nan = nan | np.isnan(part)
+    for arg in args:
+        nan = nan | arg.nan
+    low, high = _hull([value, *corners, *_turning_values(op, args)])
+    result = Bounded(value, low, high, np.asarray(nan))
+    match op:
+        case "mul":
+            return _zero_times_infinity(result, *args)
+        case "div":
+            return _quotient_by_zero(result, *args)
+        case "mod":
+            return _remainder(result, *args)
+    return result
+
+
+def _hull(values: Sequence[Any]) -> tuple[Array, Array]:
+    """The smallest and the largest, elementwise; NaN only where all are."""
+    arrays = np.broadcast_arrays(*values)
+    low, high = np.fmin.reduce(arrays), np.fmax.reduce(arrays)
+    return np.asarray(low, dtype=np.float64), np.asarray(high, dtype=np.float64)
+
+
+def _turning_values(op: str, args: Sequence[Bounded]) -> list[Array]:
+    """Values between the corners, where an operation turns or its domain ends; NaN for none."""
+    x = args[0]
+    match op:
+        case "abs" | "sqrt":
+            return [np.where(_spans(x, 0.0), 0.0, np.nan)]
+        case "log":
+            return [np.where(_spans(x, 0.0), -np.inf, np.nan)]
+        case "log1p":
+            return [np.where(_spans(x, -1.0), -np.inf, np.nan)]
+        case "pow":
+            y = args[1]
+            at_zero = [np.power(0.0, y.low), np.power(0.0, y.high)]
+            left_of_pole = np.where((y.low < 0) & (x.low < 0), -np.inf, np.nan)
+            return [np.where(_spans(x, 0.0), end, np.nan) for end in (*at_zero, left_of_pole)]
+    return []
+
+
+def _spans(x: Bounded, point: float) -> Mask:
+    return np.asarray((x.low <= point) & (point <= x.high))
+
+
+def _reaches_infinity(x: Bounded) -> Mask:
+    return np.asarray(np.isinf(x.low) | np.isinf(x.high))
+
+
+def _zero_times_infinity(result: Bounded, a: Bounded, b: Bounded) -> Bounded:
+    may_be = (_spans(a, 0.0) & _reaches_infinity(b)) | (_spans(b, 0.0) & _reaches_infinity(a))
+    return replace(result, nan=result.nan | may_be)
+
+
+def _quotient_by_zero(result: Bounded, a: Bounded, b: Bounded) -> Bounded:
+    """A divisor that may be zero, of either sign, gives anything; zero over it, zero or NaN."""
+    zero = (a.low == 0) & (a.high == 0)
+    pole = _spans(b, 0.0)
+    low = np.where(pole, np.where(zero, 0.0, -np.inf), result.low)
+    high = np.where(pole, np.where(zero, 0.0, np.inf), result.high)
+    return replace(result, low=low, high=high, nan=result.nan | (pole & _spans(a, 0.0)))
+
+
+def _remainder(result: Bounded, a: Bounded, b: Bounded) -> Bounded:
+    """Where the quotient may fall on either side of an integer, any remainder is possible."""
+    first, last = _hull([np.floor(x / y) for x, y in product((a.low, a.high), (b.low, b.high))])
+    low = np.where(first == last, result.low, np.minimum(b.low, 0.0))
+    high = np.where(first == last, result.high, np.maximum(b.high, 0.0))
+    return replace(result, low=low, high=high, nan=result.nan | _spans(b, 0.0))
+
+
+def _operation_error(op: str, args: Sequence[Bounded], form: Format) -> Array | float:
+    count = ROUNDINGS.get(op, 0)
+    if op != "pow":
+        return errors(count, form)
+    base, exponent = args
+    whole = (exponent.low == exponent.high) & (np.rint(exponent.value) == exponent.value)
+    logs = [np.abs(np.log(np.abs(end))) for end in (base.low, base.high)]
+    reach = np.maximum(*(np.where(np.isfinite(log), log, 0.0) for log in logs))
+    # A small whole power is a few products; any other is exp(y log x), where the roundings of
+    # the argument of exp count |y log x| times.
+    general = count * (1 + np.abs(exponent.value) * reach)
+    return errors(np.where(whole & (np.abs(exponent.value) <= 4), count, general), form)
+
+
+# --- comparisons and booleans --------------------------------------------------------------------
+
+
+def compare(op: str, a: Bounded, b: Bounded) -> Truth:
+    """A comparison of numbers: both outcomes are possible where the enclosures overlap."""
+    value = np.asarray(numpy_function(op)(a.value, b.value))
+    nan = a.nan | b.nan
+    touch = (a.low <= b.high) & (b.low <= a.high)
+    same = (a.low == b.high) & (b.low == a.high)
+    match op:
+        case "lt":
+            return Truth(value, a.low < b.high, (a.high >= b.low) | nan)
+        case "le":
+            return Truth(value, a.low <= b.high, (a.high > b.low) | nan)
+        case "gt":
+            return Truth(value, a.high > b.low, (a.low <= b.high) | nan)
+        case "ge":
+            return Truth(value, a.high >= b.low, (a.low < b.high) | nan)
+        case "eq":
+            return Truth(value, touch, ~same | nan)
+        case "ne":
+            return Truth(value, ~same | nan, touch)
+    raise AssertionError(op)
+
+
+def logic(op: str, args: Sequence[Truth]) -> Truth:
+    """`and`, `or`, `not`, and equality of booleans: what follows from the outcomes of each."""
+    function = numpy_function(op)
+    value = np.asarray(function(*(arg.value for arg in args)))
+    outcomes = {True: np.zeros_like(value), False: np.zeros_like(value)}
+    for case in product((True, False), repeat=len(args)):
+        possible = np.ones_like(value)
+        for arg, holds in zip(args, case, strict=True):
+            possible = possible & (arg.may_hold if holds else arg.may_fail)
+        outcome = bool(function(*case))
+        outcomes[outcome] = outcomes[outcome] | possible
+    return Truth(value, outcomes[True], outcomes[False])
+
+
+def is_finite(x: Bounded) -> Truth:
+    """Whether a number is neither infinite nor NaN."""
+    may_hold = (x.low < np.inf) & (x.high > -np.inf)
+    return Truth(np.isfinite(x.value), may_hold, x.nan | _reaches_infinity(x))
+
+
+def select(condition: Truth, a: Value, b: Value) -> Value:
+    """`a` where the condition holds, `b` where it fails; their union where it may do either."""
+    value = np.where(condition.value, a.value, b.value)
+    hold, fail = condition.may_hold, condition.may_fail
+    if isinstance(a, Truth) and isinstance(b, Truth):
+        may_hold = (hold & a.may_hold) | (fail & b.may_hold)
+        return Truth(value, may_hold, (hold & a.may_fail) | (fail & b.may_fail))
+    assert isinstance(a, Bounded)
+    assert isinstance(b, Bounded)
+    from_a = [np.where(hold, end, np.nan) for end in (a.low, a.high)]
+    from_b = [np.where(fail, end, np.nan) for end in (b.low, b.high)]
+    return Bounded(value, *_hull([*from_a, *from_b]), (hold & a.nan) | (fail & b.nan))
+
+
+# --- reductions along one axis -------------------------------------------------------------------
+
+
+def reduce(op: str, x: Value, axis: int, form: Format) -> Value:
+    """A reduction along one axis, which stays with size 1."""
+    function = numpy_function(op)
+    if isinstance(x, Truth):
+        value, may_hold, must_hold = (
+            np.asarray(function(part, axis=axis, keepdims=True))
+            for part in (x.value, x.may_hold, ~x.may_fail)
+        )
+        return Truth(value, may_hold, ~must_hold)
+    if x.value.shape[axis] == 0:  # no rows are touched: as zeros
+        x = x.map(lambda part: np.zeros_like(np.sum(part, axis=axis, keepdims=True), part.dtype))
+    match op:
+        case "sum":
+            return _sum(x, axis, form)
+        case "mean":
+            count = exact(x.value.shape[axis])
+            return arithmetic("div", (_sum(x, axis, form), count), form)
+        case "norm":
+            squares = arithmetic("mul", (x, x), form)
+            return arithmetic("sqrt", (_sum(squares, axis, form),), form)
+    value, low, high = (
+        function(part, axis=axis, keepdims=True) for part in (x.value, x.low, x.high)
+    )
+    return Bounded(value, low, high, np.any(x.nan, axis=axis, keepdims=True))
+
+
+def _sum(x: Bounded, axis: int, form: Format) -> Bounded:
+    """A sum in any order: n - 1 additions, each at most the sum of the magnitudes."""
+
+    def total(part: Array) -> Array:
+        return np.asarray(np.sum(part, axis=axis, keepdims=True))
+
+    def any_of(part: Mask) -> Mask:
+        return np.asarray(np.any(part, axis=axis, keepdims=True))
+
+    value, low, high = total(x.value), total(x.low), total(x.high)
+    magnitude = total(np.maximum(np.abs(x.low), np.abs(x.high)))
+    mixed = any_of(x.low < 0) & any_of(x.high > 0)
+    overflow = mixed & (magnitude > form.largest)  # of a partial sum, to either side
+    below = any_of(x.low == -np.inf) | overflow
+    above = any_of(x.high == np.inf) | overflow
+    nan = any_of(x.nan) | (below & above)
+    # Terms of one sign err by a part of their sum; terms of both, by a part of their magnitudes.
+    count = x.value.shape[axis]
+    relative = errors(count if count > 1 else 0, form)
+    slack = np.where(mixed & ~overflow, relative * magnitude, 0.0)
+    low = np.where(below, -np.inf, low - slack)
+    high = np.where(above, np.inf, high + slack)
+    return widened(Bounded(value, low, high, nan), np.where(mixed, 0.0, relative), form)

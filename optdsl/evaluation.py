@@ -1,0 +1,250 @@
+"""Running the statements of a step on NumPy values: the inside of `interpreter`."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, replace
+from typing import assert_never
+
+import numpy as np
+
+from optdsl import ir
+from optdsl.bounds import DOUBLE, Bounded, Format, Truth, Value, certain, exact, rounded
+from optdsl.enclosures import arithmetic, compare, enclosed, is_finite, logic, reduce, select
+from optdsl.ops import OPS, Rule
+
+
+@dataclass(slots=True)
+class Frame:
+    """What names stand for while a step runs. `shape` is the whole variable's."""
+
+    hypers: dict[str, Value]
+    t: int
+    shape: tuple[int, ...]
+    form: Format
+    grad: Bounded
+    param: Bounded
+    slots: dict[str, Bounded] = field(default_factory=dict)
+    locals: dict[str, Value] = field(default_factory=dict)
+    old: dict[str, Bounded] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.old = {**self.slots, "param": self.param}
+
+    def branch(self) -> Frame:
+        """A copy whose names can be bound anew."""
+        other = replace(self, slots=dict(self.slots), locals=dict(self.locals))
+        other.old = self.old
+        return other
+
+
+def initial(slot: ir.Slot, frame: Frame) -> Bounded:
+    """The value of a slot before the first step."""
+    value = _number(slot.initial, frame)
+    return _fit(value, slot.initial.type, slot_shape(slot, frame.shape), frame.form)
+
+
+def _fit(value: Value, kind: ir.Type, shape: tuple[int, ...], form: Format) -> Bounded:
+    """A value as a slot or the variable holds it: in its shape, and in the compute format."""
+    assert isinstance(value, Bounded)
+    cast = _cast(value, kind, form)
+    assert isinstance(cast, Bounded)
+    return cast.map(lambda part: np.broadcast_to(part, shape))
+
+
+def _cast(value: Value, kind: ir.Type, form: Format) -> Value:
+    """A value as tensors meet it: what is the same for all variables was computed in float64."""
+    if isinstance(value, Bounded) and kind == ir.Type(ir.Kind.REAL, ir.PerStep()):
+        return rounded(value, form)
+    return value
+
+
+def execute(statements: tuple[ir.Stmt, ...], frame: Frame) -> None:
+    """Run statements in order; what they update is in `frame` afterwards."""
+    for statement in statements:
+        match statement:
+            case ir.Let():
+                frame.locals[statement.name] = _evaluate(statement.value, frame)
+            case ir.Set():
+                _set(statement, frame)
+            case ir.If():
+                _branch(statement, frame)
+            case _:
+                assert_never(statement)
+
+
+def _set(statement: ir.Set, frame: Frame) -> None:
+    value, kind = _evaluate(statement.value, frame), statement.value.type
+    if statement.target == "param":
+        frame.param = _fit(value, kind, frame.param.value.shape, frame.form)
+    else:
+        shape = frame.slots[statement.target].value.shape
+        frame.slots[statement.target] = _fit(value, kind, shape, frame.form)
+
+
+def _branch(statement: ir.If, frame: Frame) -> None:
+    """One branch, or both and the union of what they leave, where the condition may do either."""
+    condition = _truth(statement.condition, frame)
+    then, orelse = frame.branch(), frame.branch()
+    if condition.may_hold:
+        execute(statement.then, then)
+    if condition.may_fail:
+        execute(statement.orelse, orelse)
+    if not condition.may_fail:
+        orelse = then
+    if not condition.may_hold:
+        then = orelse
+    frame.param = _union(condition, then.param, orelse.param)
+    for name in frame.slots:
+        frame.slots[name] = _union(condition, then.slots[name], orelse.slots[name])
+    for name, kind in statement.joins:
+        joined = select(condition, then.locals[name], orelse.locals[name])
+        outside = isinstance(kind.shape, ir.PerStep) or kind.kind is not ir.Kind.REAL
+        frame.locals[name] = joined if outside else _rounded(joined, frame.form)
+
+
+def _union(condition: Truth, a: Bounded, b: Bounded) -> Bounded:
+    both = select(condition, a, b)
+    assert isinstance(both, Bounded)
+    return both
+
+
+def _rounded(value: Value, form: Format) -> Value:
+    return rounded(value, form) if isinstance(value, Bounded) else value
+
+
+def _number(expr: ir.Expr, frame: Frame) -> Bounded:
+    value = _evaluate(expr, frame)
+    assert isinstance(value, Bounded)
+    return value
+
+
+def _truth(expr: ir.Expr, frame: Frame) -> Truth:
+    value = _evaluate(expr, frame)
+    assert isinstance(value, Truth)
+    return value
+
+
+def _evaluate(expr: ir.Expr, frame: Frame) -> Value:
+    match expr:
+        case ir.Const():
+            return certain(expr.value) if isinstance(expr.value, bool) else exact(expr.value)
+        case ir.Old():
+            return frame.old[expr.name]
+        case ir.Ref():
+            return _read(expr, frame)
+        case ir.Call():
+            return _call(expr, frame)
+        case _:
+            assert_never(expr)
+
+
+def _read(ref: ir.Ref, frame: Frame) -> Value:
+    match ref.role:
+        case ir.Role.HYPER:
+            return frame.hypers[ref.name]
+        case ir.Role.COUNTER:
+            return exact(frame.t)
+        case ir.Role.DIM:
+            return exact(_dimension(ref.name, frame.shape))
+        case ir.Role.GRAD:
+            return frame.grad
+        case ir.Role.PARAM:
+            return frame.param
+        case ir.Role.SLOT:
+            return frame.slots[ref.name]
+        case ir.Role.LOCAL:
+            return frame.locals[ref.name]
+        case _:
+            assert_never(ref.role)
+
+
+def _dimension(name: str, shape: tuple[int, ...]) -> int:
+    padded = (1, 1, *shape)
+    return {
+        "rank": len(shape),
+        "rows": padded[-2],
+        "cols": padded[-1],
+        "size": int(np.prod(shape)),
+    }[name]
+
+
+def _call(call: ir.Call, frame: Frame) -> Value:
+    per_step = isinstance(call.type.shape, ir.PerStep)
+    form = DOUBLE if per_step else frame.form
+    args = [_evaluate(arg, frame) for arg in call.args]
+    if not per_step:
+        args = [_cast(v, arg.type, form) for v, arg in zip(args, call.args, strict=True)]
+    rule = OPS[call.op].rule
+    if call.op == "where":
+        condition, a, b = args
+        assert isinstance(condition, Truth)
+        return select(condition, a, b)
+    if rule in {Rule.REDUCE_REAL, Rule.REDUCE_BOOL}:
+        return _reduction(call, args[0], form)
+    truths = [arg for arg in args if isinstance(arg, Truth)]
+    numbers = [arg for arg in args if isinstance(arg, Bounded)]
+    if truths:
+        return logic(call.op, truths)
+    if rule is Rule.PREDICATE:
+        return is_finite(numbers[0])
+    if call.type.kind is ir.Kind.BOOL:
+        return compare(call.op, *numbers)
+    if call.op == "real":
+        return rounded(numbers[0], form)
+    if call.type.kind is ir.Kind.INT:
+        return enclosed(call.op, numbers)
+    return arithmetic(call.op, numbers, form)
+
+
+def _reduction(call: ir.Call, x: Value, form: Format) -> Value:
+    """Over everything to one value per variable, or over some axes, which stay with size 1."""
+    before, along, after = _split(call.axis, x.value.shape)
+    flat = (math.prod(before), along, math.prod(after))
+    kept = (
+        ()
+        if call.axis is None
+        else (*before, *(1,) * (x.value.ndim - len(before) - len(after)), *after)
+    )
+    result = reduce(call.op, x.map(lambda part: part.reshape(flat)), 1, form)
+    return result.map(lambda part: part.reshape(kept))
+
+
+def _split(
+    axis: int | str | None, shape: tuple[int, ...]
+) -> tuple[tuple[int, ...], int, tuple[int, ...]]:
+    """The sizes before the reduced axes, the number of elements along them, the sizes after."""
+    match axis:
+        case None:
+            return (), math.prod(shape), ()
+        case int():
+            place = _axis(axis, len(shape))
+            if place is None:
+                return shape, 1, ()
+            return shape[:place], shape[place], shape[place + 1 :]
+        case _:
+            return shape[:1], math.prod(shape[1:]), ()
+
+
+# --- shapes ---------------------------------------------------------------------------------------
+
+
+def slot_shape(slot: ir.Slot, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape of a slot of a variable that has `shape`."""
+    match slot.shape:
+        case ir.SlotShape.PARAM:
+            return shape
+        case ir.SlotShape.SCALAR:
+            return ()
+        case ir.SlotShape.ROW:
+            return shape[:1] + (1,) * len(shape[1:])
+        case ir.SlotShape.REDUCED:
+            assert slot.axis is not None
+            axis = _axis(slot.axis, len(shape))
+            return tuple(1 if i == axis else size for i, size in enumerate(shape))
+
+
+def _axis(axis: int, rank: int) -> int | None:
+    """An axis counted from the first; None if the variable does not have it."""
+    place = axis + rank if axis < 0 else axis
+    return place if 0 <= place < rank else None

@@ -1,0 +1,199 @@
+"""The reference: runs a checked specification on NumPy arrays, as it left the checker.
+
+It shares no code with the printer, the targets or the templates. Every value is the float64 value
+of the rule in real numbers, with the enclosure in which a path lies that computes in the variable's
+format (see `bounds`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from optdsl import ir
+from optdsl.bounds import (
+    FORMATS,
+    Bounded,
+    Format,
+    Value,
+    certain,
+    compute_format,
+    exact,
+    rounded,
+)
+from optdsl.enclosures import reduce
+from optdsl.evaluation import Frame, execute, initial, slot_shape
+
+HyperValue = float | int | bool | Callable[[int], float]
+
+
+@dataclass(frozen=True, slots=True)
+class SparseGrad:
+    """The gradient of some rows: `values[i]` belongs to row `ids[i]`; duplicates add up."""
+
+    ids: ArrayLike
+    values: ArrayLike
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """One variable and its slots after `t` steps; `dtype` is the variable's."""
+
+    param: Bounded
+    slots: Mapping[str, Bounded]
+    t: int
+    dtype: str
+
+
+class Reference:
+    """What a specification means, to compare generated code with.
+
+    `hypers` replace defaults: a number, or for a real one a callable of the step's index, which
+    is 0 on the first. Raises ValueError for a number outside its interval and for an unknown name.
+    """
+
+    def __init__(
+        self, optimizer: ir.Optimizer, hypers: Mapping[str, HyperValue] | None = None
+    ) -> None:
+        self.optimizer = optimizer
+        given = dict(hypers or {})
+        self._hypers: dict[str, HyperValue] = {
+            hyper.name: given.pop(hyper.name, hyper.default) for hyper in optimizer.hypers
+        }
+        if given:
+            raise ValueError(f"{optimizer.name} has no hyperparameter {min(given)}")
+        self._hypers_at(0)
+
+    def init(self, param: ArrayLike, dtype: str = "float32") -> State:
+        """The state before the first step of a variable of `dtype` that holds `param`.
+
+        `param` must be exact in `dtype`. Raises ValueError for a dtype that is not supported.
+        """
+        form = compute_format(dtype)
+        start = exact(param)
+        frame = Frame(self._hypers_at(0), 0, start.value.shape, form, start, rounded(start, form))
+        with np.errstate(all="ignore"):
+            slots = {slot.name: initial(slot, frame) for slot in self.optimizer.slots}
+        return State(start, slots, 0, dtype)
+
+    def step(self, state: State, grad: ArrayLike | SparseGrad, *, mode: str | None = None) -> State:
+        """The state after one more step.
+
+        `mode`, "exact" or "lazy", replaces what the specification declares for sparse gradients.
+        Raises ValueError where the gradient does not fit the variable or an id is out of range.
+        """
+        mode = self.optimizer.sparse if mode is None else mode
+        if mode not in {"exact", "lazy"}:
+            raise ValueError(f'mode must be "exact" or "lazy", but it is {mode!r}')
+        with np.errstate(all="ignore"):
+            if not isinstance(grad, SparseGrad):
+                return self._dense(state, _checked(exact(grad), state.param.value.shape))
+            ids, rows = _summed(grad, state.param.value.shape, compute_format(state.dtype))
+            if mode == "lazy":
+                return self._lazy(state, ids, rows)
+            return self._dense(state, _scatter(exact(np.zeros_like(state.param.value)), ids, rows))
+
+    def _dense(self, state: State, grad: Bounded) -> State:
+        param, slots = self._run(state, state.param.value.shape, grad)
+        return State(param, slots, state.t + 1, state.dtype)
+
+    def _lazy(self, state: State, ids: NDArray[np.intp], grad: Bounded) -> State:
+        """The rule on the touched rows alone: the rest is as if it had not been in this step."""
+        shape = state.param.value.shape
+        by_row = {slot.name for slot in self.optimizer.slots if _has_rows(slot, len(shape))}
+        touched = replace(
+            state,
+            param=_gather(state.param, ids),
+            slots={n: _gather(s, ids) if n in by_row else s for n, s in state.slots.items()},
+        )
+        param, slots = self._run(touched, shape, grad)
+        return State(
+            _scatter(state.param, ids, param),
+            {n: _scatter(state.slots[n], ids, s) if n in by_row else s for n, s in slots.items()},
+            state.t + 1,
+            state.dtype,
+        )
+
+    def _run(
+        self, state: State, shape: tuple[int, ...], grad: Bounded
+    ) -> tuple[Bounded, dict[str, Bounded]]:
+        form = compute_format(state.dtype)
+        frame = Frame(
+            self._hypers_at(state.t),
+            state.t + 1,
+            shape,
+            form,
+            rounded(grad, form),
+            rounded(state.param, form),
+            {name: rounded(slot, form) for name, slot in state.slots.items()},
+        )
+        execute(self.optimizer.step, frame)
+        return rounded(frame.param, FORMATS[state.dtype]), frame.slots
+
+    def _hypers_at(self, index: int) -> dict[str, Value]:
+        return {
+            hyper.name: _hyper_value(hyper, self._hypers[hyper.name], index)
+            for hyper in self.optimizer.hypers
+        }
+
+
+def _hyper_value(hyper: ir.Hyper, given: HyperValue, index: int) -> Value:
+    value: Any = given(index) if callable(given) else given
+    if hyper.kind is ir.Kind.BOOL:
+        return certain(value)
+    number = int(value) if hyper.kind is ir.Kind.INT else float(value)
+    if number not in hyper.interval:
+        raise ValueError(f"{hyper.name} must be in {hyper.interval}, but it is {value!r}")
+    return exact(number)
+
+
+# --- rows and shapes -----------------------------------------------------------------------------
+
+
+def _checked(grad: Bounded, shape: tuple[int, ...]) -> Bounded:
+    if grad.value.shape != shape:
+        raise ValueError(f"the gradient has shape {grad.value.shape}, the variable {shape}")
+    return grad
+
+
+def _summed(
+    grad: SparseGrad, shape: tuple[int, ...], form: Format
+) -> tuple[NDArray[np.intp], Bounded]:
+    """The touched rows, each once, and the sum of what was given for each."""
+    ids = np.asarray(grad.ids, dtype=np.intp)
+    if not shape:
+        raise ValueError("a variable of rank 0 has no rows")
+    values = _checked(exact(grad.values), (*ids.shape, *shape[1:]))
+    if np.any((ids < 0) | (ids >= shape[0])):
+        raise ValueError(f"ids must be from 0 to {shape[0] - 1}, but they are {ids.tolist()}")
+    values = rounded(values, form)
+    unique = np.unique(ids)
+    rows = exact(np.zeros((len(unique), *shape[1:])))
+    for place, row in enumerate(unique):
+        total = reduce("sum", _gather(values, np.flatnonzero(ids == row)), 0, form)
+        assert isinstance(total, Bounded)
+        rows = _scatter(rows, np.array([place]), total)
+    return unique, rows
+
+
+def _gather(x: Bounded, rows: NDArray[np.intp]) -> Bounded:
+    return x.map(lambda part: part[rows])
+
+
+def _scatter(x: Bounded, rows: NDArray[np.intp], new: Bounded) -> Bounded:
+    def put(old: NDArray[Any], part: NDArray[Any]) -> NDArray[Any]:
+        array = old.copy()
+        array[rows] = part
+        return array
+
+    low, high = put(x.low, new.low), put(x.high, new.high)
+    return Bounded(put(x.value, new.value), low, high, put(x.nan, new.nan))
+
+
+def _has_rows(slot: ir.Slot, rank: int) -> bool:
+    """Whether a slot is indexed by the leading axis of its variable."""
+    return slot_shape(slot, (2,) * rank)[:1] == (2,)
