@@ -1,0 +1,364 @@
+"""Expressions: from the surface tree to typed IR.
+
+`None` is the poison value: an expression that is already reported. Everything that contains one is
+None too, so that one mistake gives one message.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from math import isinf, pi
+from typing import assert_never
+
+from optdsl import ir, ops, syntax
+from optdsl.check_names import FUNCTIONS, GIVEN
+from optdsl.check_ops import apply
+from optdsl.check_scope import (
+    MAX_DEPTH,
+    MAX_NODES,
+    READABLE_HELP,
+    TOO_DEEP,
+    Argument,
+    LimitError,
+    Place,
+    Reporter,
+    Scope,
+    check_name,
+    report_no_function,
+)
+from optdsl.ir import Kind, PerStep, Type
+from optdsl.ops import Rule
+
+
+def infer_whole(expr: syntax.Expr, scope: Scope) -> ir.Expr | None:
+    """The typed IR of a statement's whole expression, with the limits on size and depth reported.
+
+    Too many nodes are reported once: everything after that is too much as well.
+    """
+    budget = scope.budget
+    try:
+        value = infer(expr, scope)
+        if value is not None and _depth(value) > MAX_DEPTH:
+            raise LimitError(TOO_DEEP)
+    except LimitError as error:
+        budget.depth = 0
+        if not budget.is_reported:
+            help_ = "give its parts names of their own, with `name = …`"
+            scope.error("limit", expr.span, str(error), help_)
+        budget.is_reported = budget.nodes > MAX_NODES
+        return None
+    return value
+
+
+def _depth(expr: ir.Expr) -> int:
+    """How deep an IR expression is nested, with macro arguments in their place."""
+    deepest, stack = 0, [(expr, 1)]
+    while stack:
+        node, depth = stack.pop()
+        deepest = max(deepest, depth)
+        if isinstance(node, ir.Call):
+            stack += [(arg, depth + 1) for arg in node.args]
+    return deepest
+
+
+def infer(expr: syntax.Expr, scope: Scope) -> ir.Expr | None:
+    """The typed IR of an expression, or None where an error is reported.
+
+    Raises:
+        LimitError: the expression is too large or too deep.
+    """
+    budget = scope.budget
+    budget.spend(1)
+    if budget.depth >= MAX_DEPTH:
+        raise LimitError(TOO_DEEP)
+    budget.depth += 1
+    result = _infer(expr, scope)
+    budget.depth -= 1
+    return result
+
+
+def _infer(expr: syntax.Expr, scope: Scope) -> ir.Expr | None:
+    match expr:
+        case syntax.Number():
+            return number(expr, scope.report)
+        case syntax.Boolean(value):
+            return ir.Const(value, Type(Kind.BOOL, PerStep()), expr.span)
+        case syntax.Name():
+            return _read(expr, scope)
+        case syntax.Unary(symbol, operand):
+            value = infer(operand, scope)
+            return apply(ops.PREFIX[symbol], (operand,), (value,), None, expr.span, scope)
+        case syntax.Binary("@"):
+            scope.error("unsupported", expr.span, "the matrix product `@` is not supported yet")
+            return None
+        case syntax.Binary(symbol, left, right):
+            values = (infer(left, scope), infer(right, scope))
+            return apply(ops.INFIX[symbol], (left, right), values, None, expr.span, scope)
+        case syntax.CallExpr():
+            return _call(expr, scope)
+        case _:
+            assert_never(expr)
+
+
+def number(literal: syntax.Number, report: Reporter) -> ir.Const | None:
+    """A literal as a constant: INT where it is written as a whole number, else REAL."""
+    text = literal.text
+    value = float(text)
+    if isinf(value):
+        report.error(
+            "limit",
+            literal.span,
+            f"`{_short(text)}` is too large for a 64-bit floating-point number",
+            help="the largest is about 1.8e308",
+        )
+        return None
+    if value == 0 and any(digit in "123456789" for digit in text.lower().split("e")[0]):
+        report.error(
+            "limit",
+            literal.span,
+            f"`{_short(text)}` is too small for a 64-bit floating-point number and would become 0",
+            help="the smallest is about 4.9e-324",
+        )
+        return None
+    if not text.isdigit():
+        return ir.Const(value, Type(Kind.REAL, PerStep()), literal.span)
+    if value >= 2**63:
+        report.error(
+            "limit",
+            literal.span,
+            f"the whole number `{_short(text)}` does not fit in 64 bits",
+            help="write it as a real number, with `.0` or an exponent",
+        )
+        return None
+    return ir.Const(int(text), Type(Kind.INT, PerStep()), literal.span)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 24 else text[:20] + "…"
+
+
+# --- names ---------------------------------------------------------------------------------------
+
+
+def _read(name: syntax.Name, scope: Scope) -> ir.Expr | None:
+    text, span = name.text, name.span
+    if scope.arguments is not None and text in scope.arguments:
+        argument = scope.arguments[text]
+        scope.budget.spend(argument.nodes)
+        return argument.value
+    if text == "pi":
+        return ir.Const(pi, Type(Kind.REAL, PerStep()), span)
+    if not check_name(name, scope):
+        return None
+    if text in GIVEN:
+        role, type_ = GIVEN[text]
+        return ir.Ref(text, role, type_, span)
+    for role, known in (
+        (ir.Role.LOCAL, scope.locals),
+        (ir.Role.HYPER, scope.names.hypers),
+        (ir.Role.SLOT, scope.names.slots),
+    ):
+        if text in known:
+            found = known[text]
+            return None if found is None else ir.Ref(text, role, found, span)
+    raise AssertionError(f"check_name let {text} pass")
+
+
+# --- calls ---------------------------------------------------------------------------------------
+
+
+def _call(call: syntax.CallExpr, scope: Scope) -> ir.Expr | None:
+    name = call.function.text
+    if name in scope.names.macros:
+        return _expand(scope.names.macros[name], call, scope)
+    if name == "old":
+        return _old(call, scope)
+    if name in ops.PLANNED_FUNCTIONS:
+        _infer_all(call, scope)
+        scope.error("unsupported", call.function.span, f"`{name}` is not supported yet")
+        return None
+    if name not in ops.FUNCTIONS:
+        _infer_all(call, scope)
+        report_no_function(call, scope)
+        return None
+    op = ops.FUNCTIONS[name]
+    reduction = op.rule in (Rule.REDUCE_REAL, Rule.REDUCE_BOOL)
+    values = _infer_all(call, scope)
+    axis = _axis(call, reduction, scope)
+    if not _counts(call, op.params, reduction, scope) or axis is _BAD:
+        return None
+    return apply(op, call.args, values, axis, call.span, scope)
+
+
+def _infer_all(call: syntax.CallExpr, scope: Scope) -> tuple[ir.Expr | None, ...]:
+    return tuple(infer(arg, scope) for arg in call.args)
+
+
+def _counts(call: syntax.CallExpr, params: tuple[str, ...], reduction: bool, scope: Scope) -> bool:
+    """Whether a call has as many arguments as the function takes; reports where not."""
+    given, name = len(call.args), call.function.text
+    if given == len(params):
+        return True
+    plural = "" if len(params) == 1 else "s"
+    help_: str | None = f"write `{name}({', '.join(params)})`"
+    if reduction and given == 2:
+        help_ = f"name the axis: `{name}(x, axis=k)`"
+    elif name in ("min", "max") and given > 2:
+        help_ = f"nest the calls: `{name}(a, {name}(b, c))`"
+    elif name in ("min", "max") and given == 1:
+        help_ = f"`a{name}(x)` is the {name}imum over the elements of a tensor"
+    scope.error(
+        "bad-argument",
+        call.span,
+        f"`{name}` takes {len(params)} argument{plural}, but {given} {_were(given)} given",
+        help_,
+    )
+    return False
+
+
+def _were(count: int) -> str:
+    return "was" if count == 1 else "were"
+
+
+def _old(call: syntax.CallExpr, scope: Scope) -> ir.Expr | None:
+    if not _counts(call, ("x",), reduction=False, scope=scope) or _has_keywords(call, scope):
+        return None
+    argument = call.args[0]
+    if scope.place is not Place.STEP:
+        scope.error(
+            "undefined-name",
+            call.span,
+            f"`old` cannot be used {scope.place.value}",
+            READABLE_HELP[scope.place],
+        )
+        return None
+    if not isinstance(argument, syntax.Name):
+        infer(argument, scope)
+    elif argument.text == "param":
+        return ir.Old("param", GIVEN["param"][1], call.span)
+    elif argument.text in scope.names.slots and argument.text not in scope.locals:
+        type_ = scope.names.slots[argument.text]
+        return None if type_ is None else ir.Old(argument.text, type_, call.span)
+    elif not check_name(argument, scope):
+        return None
+    scope.error(
+        "bad-argument",
+        argument.span,
+        "`old` takes the name of a slot or `param`",
+        "only slots and `param` change during a step",
+    )
+    return None
+
+
+def _has_keywords(call: syntax.CallExpr, scope: Scope) -> bool:
+    for keyword in call.keywords:
+        scope.error(
+            "bad-argument",
+            keyword.span,
+            f"`{call.function.text}` has no keyword `{keyword.name.text}`",
+            "give the arguments by position" if keyword.name.text != "axis" else None,
+        )
+    return bool(call.keywords)
+
+
+_BAD = "bad axis"
+
+
+def _axis(call: syntax.CallExpr, reduction: bool, scope: Scope) -> int | str | None:
+    """The axis of a call: an int, "row", None where none is given, `_BAD` where one is reported."""
+    if not reduction:
+        return _BAD if _has_keywords(call, scope) else None
+    axis: int | str | None = None
+    for position, keyword in enumerate(call.keywords):
+        if keyword.name.text != "axis":
+            scope.error(
+                "bad-argument",
+                keyword.span,
+                f"`{call.function.text}` has no keyword `{keyword.name.text}`",
+                "its only keyword is `axis`",
+            )
+            axis = _BAD
+        elif position > 0:
+            scope.error("bad-argument", keyword.span, "`axis` is given twice", "keep one of them")
+            axis = _BAD
+        elif isinstance(keyword.value, syntax.Name) and keyword.value.text == "row":
+            axis = "row"
+        else:
+            found = axis_number(keyword.value, scope.report, "`axis` takes", " or `row`")
+            axis = _BAD if found is None else found
+    return axis
+
+
+def axis_number(expr: syntax.Expr, report: Reporter, who: str, other: str = "") -> int | None:
+    """The value of an axis literal from -8 to 7; None, reported, for anything else."""
+    sign, literal = 1, expr
+    if isinstance(expr, syntax.Unary) and expr.symbol == "-":
+        sign, literal = -1, expr.operand
+    if isinstance(literal, syntax.Number) and literal.text.isdigit() and len(literal.text) < 8:
+        axis = sign * int(literal.text)
+        if -8 <= axis <= 7:
+            return axis
+    report.error(
+        "bad-axis",
+        expr.span,
+        f"{who} a whole number from -8 to 7{other}",
+        help="axis 0 is the first, -1 the last; it is written as a number, not computed",
+    )
+    return None
+
+
+def _expand(decl: syntax.DefDecl, call: syntax.CallExpr, scope: Scope) -> ir.Expr | None:
+    """A macro call: the macro's body with the arguments in place of its parameters."""
+    params = tuple(param.text for param in decl.params)
+    arguments: dict[str, Argument] = {}
+    for param, arg in zip(params, call.args, strict=False):
+        before = scope.budget.nodes
+        value = infer(arg, scope)
+        arguments[param] = Argument(value, scope.budget.nodes - before)
+    for arg in call.args[len(params) :]:
+        infer(arg, scope)
+    if not _counts(call, params, reduction=False, scope=scope) or _has_keywords(call, scope):
+        return None
+    name = decl.name.text
+    if name in scope.calls:
+        return None  # a macro that calls itself is reported where it is defined
+    return infer(decl.value, replace(scope, arguments=arguments, calls=(*scope.calls, name)))
+
+
+def check_macro(decl: syntax.DefDecl, earlier: Mapping[str, syntax.DefDecl], scope: Scope) -> None:
+    """Checks the names in a macro, used or not; `earlier` are the macros it may call."""
+    params = {param.text: Argument(None, 0) for param in decl.params}
+    inside = replace(scope, arguments=params)
+    stack = [decl.value]
+    while stack:
+        match stack.pop():
+            case syntax.Name(text) as name if text not in params and text != "pi":
+                check_name(name, inside)
+            case syntax.Unary(_, operand):
+                stack.append(operand)
+            case syntax.Binary(_, left, right):
+                stack += (right, left)
+            case syntax.CallExpr(function, args) as call:
+                name_ = function.text
+                if name_ == "old":
+                    _old(call, inside)
+                    continue
+                stack += reversed(args)
+                if name_ in scope.names.macros and name_ not in earlier:
+                    _report_order(decl, function, scope)
+                elif name_ not in FUNCTIONS and name_ not in earlier:
+                    report_no_function(call, inside)
+            case _:
+                pass
+
+
+def _report_order(decl: syntax.DefDecl, function: syntax.Ident, scope: Scope) -> None:
+    """Reports the call of a macro that is not above the one that calls it."""
+    name = function.text
+    scope.error(
+        "undefined-name",
+        function.span,
+        f"`{name}` calls itself" if name == decl.name.text else f"`{name}` is defined further down",
+        "a `def` can only use those above it",
+    )

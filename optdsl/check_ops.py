@@ -1,0 +1,153 @@
+"""Operations: which types each takes and gives, with conversions written out."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from optdsl import ir, syntax
+from optdsl.check_scope import Scope
+from optdsl.check_types import broadcast, describe_kind, describe_shape, real, reduce
+from optdsl.ir import Kind, Tensor, Type
+from optdsl.ops import Op, Rule
+from optdsl.source import Span
+
+_Args = tuple[ir.Expr, ...]
+
+
+def apply(
+    op: Op,
+    written: tuple[syntax.Expr, ...],
+    values: tuple[ir.Expr | None, ...],
+    axis: int | str | None,
+    span: Span,
+    scope: Scope,
+) -> ir.Expr | None:
+    """A call of one operation, or None where its arguments do not have the right types.
+
+    Args:
+        op: The operation.
+        written: Its arguments in the source, for messages.
+        values: Its arguments, as many as it takes.
+        axis: The axis of a reduction.
+        span: The whole call.
+        scope: Where errors go.
+    """
+    args = tuple(value for value in values if value is not None)
+    if len(args) < len(values):
+        return None
+    match op.rule:
+        case Rule.ARITHMETIC | Rule.ROUNDING:
+            if not _numbers(op, written, args, scope):
+                return None
+            args = _alike(args)
+            kind = args[0].type.kind
+        case Rule.REAL | Rule.CONVERT:
+            if not _numbers(op, written, args, scope):
+                return None
+            args, kind = tuple(map(real, args)), Kind.REAL
+        case Rule.COMPARISON | Rule.PREDICATE:
+            if not _numbers(op, written, args, scope):
+                return None
+            args = tuple(map(real, args)) if op.rule is Rule.PREDICATE else _alike(args)
+            kind = Kind.BOOL
+        case Rule.EQUALITY:
+            if not _same_family(op, written, args, scope):
+                return None
+            args, kind = _alike(args), Kind.BOOL
+        case Rule.LOGIC:
+            if not _booleans(op, written, args, scope):
+                return None
+            kind = Kind.BOOL
+        case Rule.SELECT:
+            chosen = args[1:]
+            good = _booleans(op, written[:1], args[:1], scope)
+            if not (_same_family(op, written[1:], chosen, scope) and good):
+                return None
+            chosen = _alike(chosen)
+            args, kind = (args[0], *chosen), chosen[0].type.kind
+        case Rule.REDUCE_REAL | Rule.REDUCE_BOOL:
+            return _reduction(op, written, args, axis, span, scope)
+        case _:
+            assert_never(op.rule)
+    shape = args[0].type.shape
+    for arg in args[1:]:
+        shape = broadcast(shape, arg.type.shape)
+    return ir.Call(op.name, args, None, Type(kind, shape), span)
+
+
+def _reduction(
+    op: Op,
+    written: tuple[syntax.Expr, ...],
+    args: _Args,
+    axis: int | str | None,
+    span: Span,
+    scope: Scope,
+) -> ir.Expr | None:
+    boolean = op.rule is Rule.REDUCE_BOOL
+    kinds_right = (_booleans if boolean else _numbers)(op, written, args, scope)
+    shape = args[0].type.shape
+    if not isinstance(shape, Tensor):
+        scope.error(
+            "shape-mismatch",
+            written[0].span,
+            f"{called(op)} needs a tensor, but this is {describe_shape(shape)}",
+            "leave the reduction out: there is nothing to reduce",
+        )
+        return None
+    if not kinds_right:
+        return None
+    kind = Kind.BOOL if boolean else Kind.REAL
+    args = args if boolean else tuple(map(real, args))
+    return ir.Call(op.name, args, axis, Type(kind, reduce(shape, axis)), span)
+
+
+def called(op: Op) -> str:
+    """An operation as messages call it."""
+    return f"`{op.symbol or op.name}`"
+
+
+def _alike(args: _Args) -> _Args:
+    """The arguments with one kind: if any is real, all are."""
+    return tuple(map(real, args)) if any(a.type.kind is Kind.REAL for a in args) else args
+
+
+def _numbers(op: Op, written: tuple[syntax.Expr, ...], args: _Args, scope: Scope) -> bool:
+    wrong = [expr for expr, arg in zip(written, args, strict=True) if arg.type.kind is Kind.BOOL]
+    for expr in wrong:
+        scope.error(
+            "type-mismatch",
+            expr.span,
+            f"{called(op)} takes numbers, but this is a boolean",
+            "`where(c, 1, 0)` makes a number of a boolean",
+        )
+    return not wrong
+
+
+def _booleans(op: Op, written: tuple[syntax.Expr, ...], args: _Args, scope: Scope) -> bool:
+    what = "takes booleans" if op.rule is not Rule.SELECT else "takes a boolean first"
+    wrong = False
+    for expr, arg in zip(written, args, strict=True):
+        if arg.type.kind is not Kind.BOOL:
+            wrong = True
+            scope.error(
+                "type-mismatch",
+                expr.span,
+                f"{called(op)} {what}, but this is {describe_kind(arg.type.kind)}",
+                "compare it with something, for example `x > 0`",
+            )
+    return not wrong
+
+
+def _same_family(op: Op, written: tuple[syntax.Expr, ...], args: _Args, scope: Scope) -> bool:
+    """Whether both arguments are numbers or both are booleans."""
+    left, right = (arg.type.kind for arg in args)
+    if (left is Kind.BOOL) == (right is Kind.BOOL):
+        return True
+    scope.error(
+        "type-mismatch",
+        written[0].span.to(written[1].span),
+        f"{called(op)} takes two numbers or two booleans, "
+        f"but these are {describe_kind(left)} and {describe_kind(right)}",
+        "a condition is written alone, `c` or `not c`" if op.rule is Rule.EQUALITY else None,
+    )
+    return False

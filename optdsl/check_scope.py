@@ -1,0 +1,222 @@
+"""What an expression can see: names, where it stands, and how much has been built."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+from optdsl import ir, syntax
+from optdsl.check_names import CONSTANTS, FUNCTIONS, GIVEN, closest
+from optdsl.diagnostics import Diagnostic, Severity
+from optdsl.source import Span
+
+MAX_NODES = 10_000
+MAX_DEPTH = 128
+TOO_DEEP = f"the expression is nested more than {MAX_DEPTH} deep"
+
+
+class LimitError(Exception):
+    """An expression is too large or too deep to go on with; the message says which."""
+
+
+@dataclass(slots=True)
+class Reporter:
+    """Collects errors; the same error at the same place counts once."""
+
+    found: dict[tuple[str, Span, str], Diagnostic] = field(default_factory=dict)
+
+    def error(
+        self,
+        code: str,
+        span: Span,
+        message: str,
+        help: str | None = None,  # noqa: A002  (the word a diagnostic uses)
+        notes: tuple[str, ...] = (),
+    ) -> None:
+        """Adds one error."""
+        diagnostic = Diagnostic(code, Severity.ERROR, message, span, notes, help)
+        self.found.setdefault((code, span, message), diagnostic)
+
+
+@dataclass(slots=True)
+class Budget:
+    """How many IR nodes are built so far, how deep the current one lies, and what is reported."""
+
+    nodes: int = 0
+    depth: int = 0
+    is_reported: bool = False
+
+    def spend(self, nodes: int) -> None:
+        """Counts nodes.
+
+        Raises:
+            LimitError: there are more than `MAX_NODES`.
+        """
+        self.nodes += nodes
+        if self.nodes > MAX_NODES:
+            raise LimitError(
+                f"the specification has more than {MAX_NODES:,} operations and values, "
+                "with every `def` expanded"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What the declarations of a specification define. A type None belongs to a faulty one."""
+
+    hypers: Mapping[str, ir.Type | None]
+    slots: Mapping[str, ir.Type | None]
+    macros: Mapping[str, syntax.DefDecl]
+
+    def kind_of(self, name: str) -> str | None:
+        """What a declared name is, in words; None for one that is not declared."""
+        if name in self.hypers:
+            return "a hyperparameter"
+        if name in self.slots:
+            return "a slot"
+        return "a `def`" if name in self.macros else None
+
+
+class Place(Enum):
+    """Where an expression stands, which decides what it may read; the value says it in words."""
+
+    STEP = "in `step:`"
+    INITIAL = "in the initial value of a slot"
+    MACRO = "in a `def`"
+
+
+READABLE: dict[Place, frozenset[str]] = {
+    Place.STEP: frozenset(GIVEN),
+    Place.INITIAL: frozenset({"param"}),
+    Place.MACRO: frozenset({"t"}),
+}
+"""The given names that can be read in each place."""
+
+READABLE_HELP: dict[Place, str | None] = {
+    Place.STEP: None,
+    Place.INITIAL: "an initial value may use hyperparameters and `param` only",
+    Place.MACRO: "a `def` may use its arguments, hyperparameters and `t` only",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """What a macro's parameter stands for, and how many nodes that has."""
+
+    value: ir.Expr | None
+    nodes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What an expression can see, and where its errors go.
+
+    `locals` are the visible ones, `later` all that the step assigns anywhere, `hidden` those
+    assigned in one branch only of an earlier `when`. `arguments` is set inside a macro, and `calls`
+    are the macros being expanded, outermost first.
+    """
+
+    names: Names
+    report: Reporter
+    budget: Budget
+    base: Place
+    locals: Mapping[str, ir.Type | None] = field(default_factory=dict)
+    later: frozenset[str] = frozenset()
+    hidden: frozenset[str] = frozenset()
+    arguments: Mapping[str, Argument] | None = None
+    calls: tuple[str, ...] = ()
+
+    def error(self, code: str, span: Span, message: str, help: str | None = None) -> None:  # noqa: A002
+        """Adds one error, with the macros that lead to it."""
+        notes = tuple(f"found while expanding `{call}(…)`" for call in self.calls)
+        self.report.error(code, span, message, help, notes)
+
+    @property
+    def place(self) -> Place:
+        """The place that decides which names can be read."""
+        return self.base if self.arguments is None else Place.MACRO
+
+
+def check_name(name: syntax.Name, scope: Scope) -> bool:
+    """Whether a name (no argument of a macro, not `pi`) can be read here; if not, reports why."""
+    text, place = name.text, scope.place
+    readable = text in scope.names.hypers or text in READABLE[place]
+    if place is Place.STEP:
+        readable = readable or text in scope.locals or text in scope.names.slots
+    if not readable:
+        code, message, help_ = _why_unreadable(text, scope)
+        scope.error(code, name.span, message, help_)
+    return readable
+
+
+def _why_unreadable(text: str, scope: Scope) -> tuple[str, str, str | None]:
+    """Code, message and help for a name that cannot be read."""
+    place = scope.place
+    if text == "inf":
+        help_ = "it can only be the end of an interval, as in `in [0, inf)`"
+        return "type-mismatch", "`inf` is not a value", help_
+    if text in GIVEN or (
+        place is not Place.STEP and (text in scope.names.slots or text in scope.later)
+    ):
+        return "undefined-name", f"`{text}` cannot be used {place.value}", READABLE_HELP[place]
+    if text in scope.hidden:
+        return (
+            "undefined-name",
+            f"`{text}` is assigned in only one branch of a `when`, so it has no value here",
+            f"assign `{text}` in the other branch too",
+        )
+    if text in scope.later:
+        return (
+            "undefined-name",
+            f"`{text}` is read before it is assigned",
+            f"move `{text} = …` above this line; what lasts from step to step is a `slot`",
+        )
+    if text in FUNCTIONS or text in scope.names.macros:
+        what = "a `def`" if text in scope.names.macros else "a function"
+        return "type-mismatch", f"`{text}` is {what}, not a value", f"call it: `{text}(…)`"
+    visible = {*scope.names.hypers, *READABLE[place], *(scope.arguments or ()), *CONSTANTS}
+    if place is Place.STEP:
+        visible |= {*scope.names.slots, *scope.locals}
+    meant = closest(text, visible - {"inf"})
+    help_ = f"did you mean `{meant}`?" if meant else READABLE_HELP[place]
+    return "undefined-name", f"`{text}` is not defined", help_
+
+
+_OTHER_SPELLINGS = {
+    "average": "did you mean `mean`?",
+    "float": "a whole number becomes real by itself where it meets a real one",
+    "ln": "did you mean `log`?",
+    "maximum": "did you mean `max`?",
+    "minimum": "did you mean `min`?",
+    "pow": "write `x^y`",
+    "power": "write `x^y`",
+    "reduce_max": "did you mean `amax`?",
+    "reduce_mean": "did you mean `mean`?",
+    "reduce_min": "did you mean `amin`?",
+    "reduce_sum": "did you mean `sum`?",
+    "rsqrt": "write `1 / sqrt(x)`",
+    "select": "did you mean `where`?",
+    "square": "write `x^2`",
+}
+
+
+def report_no_function(call: syntax.CallExpr, scope: Scope) -> None:
+    """Reports a call of something that is neither a function nor a macro."""
+    name, span = call.function.text, call.function.span
+    what = scope.names.kind_of(name)
+    if scope.arguments is not None and name in scope.arguments:
+        what = "an argument"
+    elif name in scope.locals:
+        what = "a local"
+    elif name in GIVEN or name in CONSTANTS:
+        what = "a value"
+    if what is not None:
+        help_ = f"a product needs `*`: `{name} * (…)`" if len(call.args) == 1 else None
+        scope.error("type-mismatch", span, f"`{name}` is {what}, not a function", help_)
+        return
+    help_ = _OTHER_SPELLINGS.get(name)
+    if help_ is None:
+        meant = closest(name, FUNCTIONS | set(scope.names.macros))
+        help_ = f"did you mean `{meant}`?" if meant else None
+    scope.error("undefined-name", span, f"there is no function `{name}`", help_)

@@ -1,0 +1,100 @@
+"""Types: how shapes broadcast, what fits where, and how a type is called in a message."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import assert_never
+
+from optdsl import ir
+from optdsl.ir import Kind, PerStep, PerVariable, Shape, Tensor, Type
+
+
+def covers(reduced: frozenset[int | str], axis: int | str) -> bool:
+    """Whether a tensor with the axes `reduced` certainly has size 1 along `axis`.
+
+    Axes compare as they were written: -1 and 1 may be the same or not, depending on the rank.
+    "row" means every axis but the first, so it covers each axis k >= 1.
+    """
+    return axis in reduced or ("row" in reduced and isinstance(axis, int) and axis >= 1)
+
+
+def broadcast(left: Shape, right: Shape) -> Shape:
+    """The shape of an elementwise operation: an axis stays where either operand has it."""
+    match left, right:
+        case (PerStep(), other) | (other, PerStep()):
+            return other
+        case (PerVariable(), other) | (other, PerVariable()):
+            return other
+        case (Tensor(a), Tensor(b)):
+            both = {axis for axis in a if covers(b, axis)} | {axis for axis in b if covers(a, axis)}
+            return Tensor(frozenset(both))
+        case _:
+            raise AssertionError(f"not shapes: {left}, {right}")
+
+
+def fits(value: Shape, target: Shape) -> bool:
+    """Whether a value of one shape broadcasts to the other without making it larger."""
+    match target:
+        case PerStep():
+            return isinstance(value, PerStep)
+        case PerVariable():
+            return not isinstance(value, Tensor)
+        case Tensor(reduced):
+            return not isinstance(value, Tensor) or all(covers(value.reduced, a) for a in reduced)
+        case _:
+            assert_never(target)
+
+
+def reduce(shape: Tensor, axis: int | str | None) -> Shape:
+    """The shape after a reduction over one axis, or over all (None)."""
+    return PerVariable() if axis is None else Tensor(shape.reduced | {axis})
+
+
+def real(value: ir.Expr) -> ir.Expr:
+    """`value` with kind REAL; a literal becomes a real literal, anything else is converted."""
+    if value.type.kind is Kind.REAL:
+        return value
+    type_ = replace(value.type, kind=Kind.REAL)
+    match value:
+        case ir.Const(number):
+            return ir.Const(float(number), type_, value.span)
+        case ir.Call("neg", (ir.Const(),) as args):
+            return ir.Call("neg", (real(args[0]),), None, type_, value.span)
+        case _:
+            return ir.Call("real", (value,), None, type_, value.span)
+
+
+def join(left: Type, right: Type) -> Type | None:
+    """The type of a local after its two branches; None where the kinds do not go together."""
+    kinds = {left.kind, right.kind}
+    if len(kinds) == 2 and Kind.BOOL in kinds:
+        return None
+    return Type(left.kind if len(kinds) == 1 else Kind.REAL, broadcast(left.shape, right.shape))
+
+
+def describe_kind(kind: Kind) -> str:
+    """`real` -> "a real number" and so on."""
+    return {
+        Kind.REAL: "a real number",
+        Kind.INT: "a whole number",
+        Kind.BOOL: "a boolean",
+    }[kind]
+
+
+def describe_shape(shape: Shape) -> str:
+    """A shape class in words that stand after "is" or "holds"."""
+    match shape:
+        case PerStep():
+            return "one value per step"
+        case PerVariable():
+            return "one value per variable"
+        case Tensor(reduced):
+            if not reduced:
+                return "a tensor as large as the variable"
+            if "row" in reduced:
+                return "a tensor with one value per row" if 0 not in reduced else "a reduced tensor"
+            axes = sorted(axis for axis in reduced if isinstance(axis, int))
+            names = " and ".join(str(axis) for axis in axes)
+            return f"a tensor reduced over {'axis' if len(axes) == 1 else 'axes'} {names}"
+        case _:
+            assert_never(shape)
