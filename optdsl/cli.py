@@ -226,6 +226,8 @@ def rule(slug: str) -> None:
     """Say what the diagnostic SLUG means, with a bad and a good example."""
     from optdsl import rules
 
+    if slug not in rules.RULES:
+        raise Failure(_unknown(f"diagnostic `{slug}`", slug, list(rules.RULES)))
     click.echo(rules.explain(slug).rstrip("\n"))
 
 
@@ -270,11 +272,11 @@ def _compile(spec: str) -> Compiled:
     from optdsl.compiler import compile_bytes
 
     if re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", spec) and not Path(spec).exists():
-        from optdsl import library
+        from optdsl import library, resources
 
         path = library.find(spec)
         if path is None:
-            raise Failure(_unknown(f"file or rule `{spec}`", spec, library.names()))
+            raise Failure(_unknown(f"file or rule `{spec}`", spec, resources.spec_names()))
         return compile_bytes(path.read_bytes(), path.name)
     return compile_bytes(_read(spec), _shown(spec))
 

@@ -128,7 +128,8 @@ def load(path: str | Path) -> ModuleType:
     """Compiles a specification and imports the result, without writing a file.
 
     The module has what a generated file has: for `optimizer AMSGrad`, the classes `AMSGrad` and
-    `AMSGradModule`. Tracebacks into it show its lines.
+    `AMSGradModule`. Tracebacks into it show its lines. As with `import`, loading the same text
+    again gives the same module.
 
     Args:
         path: as for `compile`.
@@ -142,15 +143,18 @@ def load(path: str | Path) -> ModuleType:
 
     compiled = compile(path)
     text = compiled.source("all")
-    name = f"optdsl_loaded_{compiled.hash[:16]}"
-    filename = f"<optdsl {compiled.base_name} {compiled.hash[:16]}>"
+    identity = hashlib.sha256(text.encode()).hexdigest()[:16]
+    name = f"optdsl_loaded_{identity}"
+    if name in sys.modules:
+        return sys.modules[name]
+    filename = f"<optdsl {compiled.base_name} {identity}>"
     # Without a modification time, `linecache` never drops the entry.
     linecache.cache[filename] = (len(text), None, text.splitlines(keepends=True), filename)
     module = ModuleType(name)
     module.__file__ = filename
-    sys.modules[name] = module
+    sys.modules[name] = module  # first, as `import` does: dataclasses and pickle look it up
     try:
-        exec(builtins.compile(text, filename, "exec"), module.__dict__)
+        exec(builtins.compile(text, filename, "exec", dont_inherit=True), module.__dict__)
     except BaseException:
         del sys.modules[name]
         raise

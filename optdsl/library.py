@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from optdsl import resources
+from optdsl.resources import spec_names, specs_folder
 
 _STARTING_POINT = '''\
 optimizer {name}:
@@ -26,14 +26,9 @@ optimizer {name}:
 '''
 
 
-def names() -> tuple[str, ...]:
-    """The names of all rules in the library, sorted."""
-    return tuple(sorted(path.stem for path in resources.specs_folder().glob("*.opt")))
-
-
 def find(name: str) -> Path | None:
     """The file of a rule in the library, or None if there is no such rule."""
-    return resources.specs_folder() / f"{name}.opt" if name in names() else None
+    return specs_folder() / f"{name}.opt" if name in spec_names() else None
 
 
 def entries() -> tuple[tuple[str, str], ...]:
@@ -41,8 +36,8 @@ def entries() -> tuple[tuple[str, str], ...]:
     from optdsl.parse import decode, parse
 
     found = []
-    for name in names():
-        path = resources.specs_folder() / f"{name}.opt"
+    for name in spec_names():
+        path = specs_folder() / f"{name}.opt"
         spec, _ = parse(decode(path.read_bytes(), path.name)[0])
         found.append((name, spec.doc.text.split("\n")[0] if spec and spec.doc else ""))
     return tuple(found)

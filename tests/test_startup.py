@@ -1,0 +1,114 @@
+"""How long the commands take to start, as ratios that are measured here."""
+
+import os
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+SPECS = sorted(str(path) for path in (ROOT / "specs").glob("*.opt"))
+ROUNDS = 7
+
+OPTDSL = [sys.executable, "-m", "optdsl"]
+COMMANDS = {
+    "click": [sys.executable, "-c", "import click"],
+    "libraries": [sys.executable, "-c", "import lark, jinja2, click"],
+    "version": [*OPTDSL, "--version"],
+    "check": [*OPTDSL, "check", SPECS[0]],
+    "build": [*OPTDSL, "build", str(ROOT / "specs" / "amsgrad.opt"), "-o"],
+    "40 specs": [*OPTDSL, "build", "-o"],
+}
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """An environment in which bytecode is cached, as on anybody's machine."""
+    dropped = {"PYTHONDONTWRITEBYTECODE", "COVERAGE_PROCESS_START", "COV_CORE_SOURCE"}
+    kept = {name: value for name, value in os.environ.items() if name not in dropped}
+    cache = tmp_path_factory.mktemp("bytecode")
+    return {**kept, "PYTHONPATH": str(ROOT), "PYTHONPYCACHEPREFIX": str(cache)}
+
+
+@pytest.fixture(scope="module")
+def seconds(
+    environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, float]:
+    """The median wall time of every command; the rounds are interleaved, so that load is shared."""
+    folder = tmp_path_factory.mktemp("specs")
+    forty = [folder / f"{Path(SPECS[i % len(SPECS)]).stem}_{i}.opt" for i in range(40)]
+    for i, path in enumerate(forty):
+        path.write_bytes(Path(SPECS[i % len(SPECS)]).read_bytes())
+    extra = {"build": [str(folder / "one")], "40 specs": [str(folder / "all"), *map(str, forty)]}
+    times: dict[str, list[float]] = {name: [] for name in COMMANDS}
+    for _ in range(ROUNDS + 1):
+        for name, command in COMMANDS.items():
+            start = time.perf_counter()
+            subprocess.run(
+                command + extra.get(name, []), env=environment, check=True, capture_output=True
+            )
+            times[name].append(time.perf_counter() - start)
+    # The first round compiles to bytecode.
+    return {name: statistics.median(found[1:]) for name, found in times.items()}
+
+
+@pytest.mark.parametrize(
+    ("command", "base", "limit"),
+    [
+        ("version", "click", 2),
+        ("check", "libraries", 2),
+        ("build", "libraries", 2),
+        ("40 specs", "libraries", 6),
+    ],
+)
+def test_start_up(command: str, base: str, limit: float, seconds: dict[str, float]) -> None:
+    assert seconds[command] <= limit * seconds[base], seconds
+
+
+def _loaded(arguments: list[str], environment: dict[str, str]) -> set[str]:
+    """The top-level modules that are loaded when a command ends."""
+    code = (
+        "import sys\n"
+        "from optdsl.cli import cli\n"
+        f"cli({arguments!r}, standalone_mode=False)\n"
+        "print(*{name.partition('.')[0] for name in sys.modules}, file=sys.stderr)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, check=True, capture_output=True, text=True
+    )
+    return set(done.stderr.split())
+
+
+@pytest.mark.parametrize("command", ["build", "check", "fmt", "explain", "list", "rule", "new"])
+def test_no_command_loads_tensorflow(
+    command: str,
+    environment: dict[str, str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    arguments = {
+        "build": ["adam", "-o", str(tmp_path)],
+        "check": SPECS,
+        "fmt": ["--diff", *SPECS],
+        "explain": ["adam"],
+        "list": [],
+        "rule": ["syntax"],
+        "new": ["my_rule"],
+    }[command]
+    loaded = _loaded([command, *arguments], environment)
+    assert "optdsl" in loaded
+    assert not loaded & {"tensorflow", "keras", "numpy", "hypothesis"}
+
+
+def test_the_version_loads_no_parser(environment: dict[str, str]) -> None:
+    code = "import sys, optdsl.cli; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, check=True, capture_output=True, text=True
+    )
+    loaded = set(done.stdout.split())
+    assert "click" in loaded
+    assert not loaded & {"lark", "jinja2", "optdsl.parse", "optdsl.compiler"}
