@@ -3,7 +3,7 @@
     spec        = Spec(name, doc, members)
     member      = HyperDecl | SlotDecl | DefDecl | SparseDecl | Block
     statement   = Assign(name, value) | Update(name, value) | When(condition, body, otherwise)
-                | Unsupported(what)
+                | Unsupported(what, body)
     expression  = Number | Boolean | Name | Unary | Binary | CallExpr
 
 Spans do not take part in equality: two trees are equal when they say the same.
@@ -123,20 +123,29 @@ class Update:
 
 @dataclass(frozen=True, slots=True)
 class When:
-    """`when condition:` with its branch, and the `otherwise:` branch (empty where there is none)."""
+    """`when condition:` with its branch, and the `otherwise:` branch (empty where there is none).
+
+    `span` covers the first line, `otherwise_span` the word `otherwise`.
+    """
 
     condition: Expr
     body: tuple[Stmt, ...]
     otherwise: tuple[Stmt, ...]
     span: Span = field(compare=False)
+    otherwise_span: Span | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Unsupported:
-    """A construct the grammar knows and the compiler does not build yet (`repeat`, `regrad`)."""
+    """A construct the grammar knows and the compiler does not build yet: `repeat` or `regrad`.
+
+    `argument` is the count of a `repeat`, `body` what it repeats.
+    """
 
     what: str
     span: Span = field(compare=False)
+    argument: Expr | None = None
+    body: tuple[Stmt, ...] = ()
 
 
 Stmt = Assign | Update | When | Unsupported
@@ -208,7 +217,7 @@ class SparseDecl:
 
 @dataclass(frozen=True, slots=True)
 class StepBlock:
-    """`step:` and its statements."""
+    """`step:` and its statements; `span` covers the word `step`."""
 
     body: tuple[Stmt, ...]
     span: Span = field(compare=False)
@@ -216,10 +225,16 @@ class StepBlock:
 
 @dataclass(frozen=True, slots=True)
 class UnsupportedBlock:
-    """`eval:` or `case NAME …:`, which the compiler does not build yet."""
+    """`eval:` or `case NAME …:`, which the compiler does not build yet: `what` is `eval` or `case`.
+
+    An `eval` has statements in `body`, a `case` members, a name and perhaps a condition.
+    """
 
     what: str
     span: Span = field(compare=False)
+    name: Ident | None = None
+    condition: Expr | None = None
+    body: tuple[Member | Stmt, ...] = ()
 
 
 Member = HyperDecl | SlotDecl | DefDecl | SparseDecl | StepBlock | UnsupportedBlock
@@ -227,19 +242,27 @@ Member = HyperDecl | SlotDecl | DefDecl | SparseDecl | StepBlock | UnsupportedBl
 
 @dataclass(frozen=True, slots=True)
 class Comment:
-    """A `#` comment; `own_line` when nothing but blanks stands before it on its line."""
+    """A `#` comment; `own_line` when nothing but blanks stands before it on its line.
+
+    `depth` is the number of blocks that it is inside of, by its indentation.
+    """
 
     text: str
     own_line: bool
     span: Span = field(compare=False)
+    depth: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """A whole file, its members in the order they were written."""
+    """A whole file, its members in the order they were written.
+
+    `span` covers `optimizer NAME`; `blanks` are the offsets of empty lines.
+    """
 
     name: Ident
     doc: Docstring | None
     members: tuple[Member, ...]
     span: Span = field(compare=False)
     comments: tuple[Comment, ...] = field(default=(), compare=False)
+    blanks: tuple[int, ...] = field(default=(), compare=False)

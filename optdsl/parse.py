@@ -1,0 +1,293 @@
+"""Text -> surface tree, or what is wrong with the text in a person's words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from functools import lru_cache
+
+from lark import Lark, Token, UnexpectedToken
+from lark.lark import PostLex
+from lark.parsers.lalr_interactive_parser import InteractiveParser
+
+from optdsl import mistakes, resources, syntax
+from optdsl.diagnostics import Diagnostic
+from optdsl.layout import Layout, Line, error, lay_out
+from optdsl.source import SourceFile, Span
+from optdsl.tree import TreeBuilder, children, expressions
+
+MAX_BYTES = 256 * 1024
+MAX_TOKENS = 50_000
+MAX_NODES = 10_000
+MAX_DEPTH = 128
+"""How deep an expression's tree may be: a sum of n terms is n deep."""
+MAX_ERRORS = 50
+"""After so many errors the rest of the file is not looked at."""
+
+
+def decode(data: bytes, name: str) -> tuple[SourceFile, tuple[Diagnostic, ...]]:
+    """Bytes -> text: UTF-8, with or without a byte order mark, lines ending in LF or CRLF.
+
+    Args:
+        data: the contents of the file.
+        name: how diagnostics call the file.
+
+    Returns:
+        The text, as far as it can be read, and errors (`encoding`, `limit`).
+    """
+    if len(data) > MAX_BYTES:
+        message = f"the file has {len(data):,} bytes; the most is {MAX_BYTES:,}"
+        return SourceFile(name, ""), (error("limit", message, Span(0, 0)),)
+    data = data.removeprefix(b"\xef\xbb\xbf")
+    try:
+        text = _plain_line_ends(data.decode())
+    except UnicodeDecodeError as problem:
+        text = _plain_line_ends(data.decode(errors="replace"))
+        place = len(_plain_line_ends(data[: problem.start].decode()))
+        message = f"the byte 0x{data[problem.start]:02x} here is not UTF-8"
+        help = "save the file as UTF-8"
+    else:
+        place = text.find("\0")
+        if place < 0:
+            return SourceFile(name, text), ()
+        message, help = "a NUL character stands here", "save the file as plain text in UTF-8"
+    found = error("encoding", message, Span(place, place + 1), help)
+    return SourceFile(name, text), (found,)
+
+
+def _plain_line_ends(text: str) -> str:
+    return re.sub(r"\r+\n", "\n", text) if "\r" in text else text
+
+
+def parse(source: SourceFile) -> tuple[syntax.Spec | None, tuple[Diagnostic, ...]]:
+    """Reads a specification.
+
+    Returns:
+        The tree and no errors, or None and all errors found (`syntax`, `limit`).
+    """
+    layout = lay_out(_tokens(source.text))
+    if not layout.complete:
+        return None, tuple(layout.found)
+    if not layout.lines:
+        return None, tuple(layout.found) or (mistakes.empty_file(len(source.text)),)
+    reader = _Reader(layout)
+    spec = reader.read()
+    if spec is None or layout.found:
+        return None, tuple(layout.found[:MAX_ERRORS])
+    faults = tuple(_faults_of_the_whole(spec))
+    if faults:
+        return None, faults
+    spec = replace(spec, comments=tuple(layout.comments), blanks=tuple(layout.blanks))
+    return spec, ()
+
+
+# --- the parser, built once ----------------------------------------------------------------------
+
+
+class _KeepAll(PostLex):
+    """Tells Lark to keep the tokens that no rule mentions: they are for the layout."""
+
+    always_accept = ("COMMENT", "LINE_END", "UNKNOWN", "OPEN_TEXT", "OPEN_LONG_TEXT")
+
+    def process(self, stream: Iterator[Token]) -> Iterator[Token]:
+        return stream
+
+
+@lru_cache(maxsize=1)
+def _lark() -> Lark:
+    return Lark(
+        resources.grammar(),
+        parser="lalr",
+        lexer="basic",
+        start="spec",
+        postlex=_KeepAll(),
+        transformer=TreeBuilder(),
+        maybe_placeholders=True,
+    )
+
+
+def _tokens(text: str) -> Iterator[Token]:
+    """The words of a text. What follows an unclosed `\"\"\"` is not text of the language."""
+    session = _lark().parse_interactive(text)
+    for number, token in enumerate(session.lexer_thread.lex(session.parser_state)):
+        if number >= MAX_TOKENS:
+            yield Token.new_borrow_pos("TOO_MANY", str(token), token)
+            return
+        yield token
+        if token.type == "OPEN_LONG_TEXT":
+            return
+
+
+# --- line by line --------------------------------------------------------------------------------
+
+
+def _made_up(*types: str) -> tuple[Token, ...]:
+    """Tokens that stand in for a line with a fault, so that the lines after it can be read."""
+    return tuple(Token(kind, "") for kind in types)
+
+
+_NEWLINE, _INDENT, _DEDENT = _made_up("_NEWLINE", "_INDENT", "_DEDENT")
+_PLAIN = (_made_up("NAME", "EQUAL", "NUMBER"), _made_up("SPARSE", "NAME"))
+_HEADERS = (
+    _made_up("OTHERWISE", "COLON"),
+    _made_up("WHEN", "NUMBER", "COLON"),
+    _made_up("CASE", "NAME", "COLON"),
+    _made_up("STEP", "COLON"),
+    _made_up("EVAL", "COLON"),
+    _made_up("OPTIMIZER", "NAME", "COLON"),
+)
+
+
+class _Reader:
+    """Feeds lines to the parser. A line with a fault is replaced by one that fits its place."""
+
+    def __init__(self, layout: Layout) -> None:
+        self.lines = layout.lines
+        self.found = layout.found
+        self.session: InteractiveParser = _lark().parse_interactive("")
+        self.open = 0  # blocks
+        self.header: Line | None = None  # the line before, if it begins a block
+
+    def read(self) -> syntax.Spec | None:
+        """The tree; None if there is none, with the reasons in `found`."""
+        index = 0
+        while index < len(self.lines):
+            if len(self.found) >= MAX_ERRORS:
+                return None
+            line = self.lines[index]
+            self._blocks(line)
+            follows = index + 1 < len(self.lines) and self.lines[index + 1].opens
+            if self._line(line, follows):
+                index += 1
+            elif follows:
+                index = self._skip_block(index)
+            else:
+                return None
+        self._block_is_there()
+        for _ in range(self.open):
+            self._dedent(self.lines[-1])
+        spec: syntax.Spec | None = None
+        try:
+            spec = self.session.feed_eof()
+        except UnexpectedToken:
+            assert self.found
+        return spec
+
+    def _blocks(self, line: Line) -> None:
+        """Ends and begins blocks as `line` says."""
+        if line.opens:
+            self.session.feed_token(_INDENT)
+            self.open += 1
+            self.header = None
+        else:
+            self._block_is_there()
+        for _ in range(line.closes):
+            self._dedent(line)
+
+    def _block_is_there(self) -> None:
+        if self.header is not None:
+            self.found.append(mistakes.no_block(self.header))
+            self.session.feed_token(_INDENT)
+            self._try_one_of(_PLAIN)
+            self.session.feed_token(_DEDENT)
+            self.header = None
+
+    def _dedent(self, line: Line) -> None:
+        try:
+            self.session.feed_token(_DEDENT)
+        except UnexpectedToken:  # a docstring alone is no block
+            self.found.append(mistakes.only_docstring(self.lines[0]))
+            self._try_one_of(_PLAIN)
+            self.session.feed_token(_DEDENT)
+        self.open -= 1
+
+    def _line(self, line: Line, follows: bool) -> bool:
+        """Reads one line; whether that, or something in its place, could be done."""
+        tokens, broken = mistakes.tidy(line, self.found)
+        mark = self._mark()
+        if not broken:
+            broken = not self._feed(tokens, follows)
+        if broken:
+            self._back_to(mark)
+            headers = sorted(_HEADERS, key=lambda made_up: made_up[0].type != tokens[0].type)
+            if not self._try_one_of(headers if follows else _PLAIN):
+                return not follows and self.open > 0
+        self.header = line if follows or (not broken and tokens[-1].type == "COLON") else None
+        return True
+
+    def _feed(self, tokens: tuple[Token, ...], follows: bool) -> bool:
+        for index, token in enumerate((*tokens, _NEWLINE)):
+            try:
+                self.session.feed_token(token)
+            except UnexpectedToken:
+                accepts = self.session.accepts()
+                self.found.append(mistakes.explain(tokens, index, accepts))
+                if token is _NEWLINE and "COLON" in accepts and follows:
+                    self.session.feed_token(Token("COLON", ":"))
+                    self.session.feed_token(_NEWLINE)
+                    return True
+                return False
+        return True
+
+    def _try_one_of(self, candidates: Iterable[tuple[Token, ...]]) -> bool:
+        mark = self._mark()
+        for candidate in candidates:
+            try:
+                for token in (*candidate, _NEWLINE):
+                    self.session.feed_token(token)
+            except UnexpectedToken:
+                self._back_to(mark)
+            else:
+                return True
+        return False
+
+    def _skip_block(self, index: int) -> int:
+        """The line after the block that begins after line `index`."""
+        depth = 0
+        for later in range(index + 1, len(self.lines)):
+            line = self.lines[later]
+            if line.closes >= depth > 0:
+                self.lines[later] = replace(line, closes=line.closes - depth)
+                return later
+            depth += line.opens - line.closes
+        return len(self.lines)
+
+    def _mark(self) -> tuple[list[object], list[object]]:
+        state = self.session.parser_state
+        return list(state.state_stack), list(state.value_stack)
+
+    def _back_to(self, mark: tuple[list[object], list[object]]) -> None:
+        state = self.session.parser_state
+        state.state_stack[:], state.value_stack[:] = mark
+
+
+# --- after parsing -------------------------------------------------------------------------------
+
+
+def _faults_of_the_whole(spec: syntax.Spec) -> Iterator[Diagnostic]:
+    """What a single line cannot show: `step:` missing or written twice, trees that are too big."""
+    steps = [member for member in spec.members if isinstance(member, syntax.StepBlock)]
+    cases = [member for member in spec.members if isinstance(member, syntax.UnsupportedBlock)]
+    if not steps and not any(case.what == "case" for case in cases):
+        yield mistakes.no_step(spec.name)
+    for step in steps[1:]:
+        yield error("syntax", "there are two `step:` blocks", step.span, "join them in one")
+    nodes = 0
+    for expr in expressions(spec.members):
+        deep = False
+        stack = [(expr, 1)]
+        while stack:
+            node, depth = stack.pop()
+            nodes += 1
+            if nodes > MAX_NODES:
+                message = f"the specification has more than {MAX_NODES:,} operations and names"
+                yield error("limit", message, node.span, "write it with fewer")
+                return
+            if depth > MAX_DEPTH:
+                deep = True
+            else:
+                stack.extend((child, depth + 1) for child in children(node))
+        if deep:
+            message = f"this expression is nested, or goes on, more than {MAX_DEPTH} operations"
+            yield error("limit", message, expr.span, "give names to parts of it")
