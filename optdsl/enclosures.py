@@ -76,6 +76,8 @@ def enclosed(op: str, args: Sequence[Bounded]) -> Bounded:
             return _quotient_by_zero(result, *args)
         case "mod":
             return _remainder(result, *args)
+        case "pow":
+            return _power_of_negative(result, *args)
     return result
 
 
@@ -99,7 +101,7 @@ def _turning_values(op: str, args: Sequence[Bounded]) -> list[Array]:
         case "pow":
             y = args[1]
             at_zero = [np.power(0.0, y.low), np.power(0.0, y.high)]
-            left_of_pole = np.where((y.low < 0) & (x.low < 0), -np.inf, np.nan)
+            left_of_pole = np.where(y.low < 0, -np.inf, np.nan)  # -0.0 is on its left too
             return [np.where(_spans(x, 0.0), end, np.nan) for end in (*at_zero, left_of_pole)]
     return []
 
@@ -128,10 +130,18 @@ def _quotient_by_zero(result: Bounded, a: Bounded, b: Bounded) -> Bounded:
 
 def _remainder(result: Bounded, a: Bounded, b: Bounded) -> Bounded:
     """Where the quotient may fall on either side of an integer, any remainder is possible."""
-    first, last = _hull([np.floor(x / y) for x, y in product((a.low, a.high), (b.low, b.high))])
+    turns = [np.floor(x / y) for x, y in product((a.low, a.high), (b.low, b.high))]
+    first, last = np.minimum.reduce(turns), np.maximum.reduce(turns)  # NaN if one is
     low = np.where(first == last, result.low, np.minimum(b.low, 0.0))
     high = np.where(first == last, result.high, np.maximum(b.high, 0.0))
     return replace(result, low=low, high=high, nan=result.nan | _spans(b, 0.0))
+
+
+def _power_of_negative(result: Bounded, x: Bounded, y: Bounded) -> Bounded:
+    """A negative base has powers of either sign at whole exponents, and none between them."""
+    wild = (x.low < 0) & (y.low < y.high)
+    low, high = np.where(wild, -np.inf, result.low), np.where(wild, np.inf, result.high)
+    return replace(result, low=low, high=high, nan=result.nan | wild)
 
 
 def _operation_error(op: str, args: Sequence[Bounded], form: Format) -> Array | float:
@@ -139,13 +149,14 @@ def _operation_error(op: str, args: Sequence[Bounded], form: Format) -> Array | 
     if op != "pow":
         return errors(count, form)
     base, exponent = args
-    whole = (exponent.low == exponent.high) & (np.rint(exponent.value) == exponent.value)
+    size = np.maximum(np.abs(exponent.low), np.abs(exponent.high))
+    product_of_few = (exponent.low == exponent.high) & (np.rint(size) == size) & (size <= 4)
     logs = [np.abs(np.log(np.abs(end))) for end in (base.low, base.high)]
     reach = np.maximum(*(np.where(np.isfinite(log), log, 0.0) for log in logs))
-    # A small whole power is a few products; any other is exp(y log x), where the roundings of
-    # the argument of exp count |y log x| times.
-    general = count * (1 + np.abs(exponent.value) * reach)
-    return errors(np.where(whole & (np.abs(exponent.value) <= 4), count, general), form)
+    # Any other power is exp(y log x): the roundings of what exp is given count |y log x| times.
+    # Where that comes to more than the whole result, the result is 0, 1 or infinite.
+    general = count * (1 + size * reach)
+    return np.fmin(errors(np.where(product_of_few, count, general), form), 1.0)
 
 
 # --- comparisons and booleans --------------------------------------------------------------------

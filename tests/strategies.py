@@ -1,0 +1,95 @@
+"""Hypothesis strategies: hyperparameters from their intervals, gradients, rows of sparse ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import isinf
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from optdsl import ir
+
+SHAPES: tuple[tuple[int, ...], ...] = ((), (3,), (6, 4), (2, 3, 4))
+
+GRADIENT_KINDS = ("ordinary", "zeros", "zero rows", "huge", "tiny", "mixed", "equal")
+
+
+def decimals() -> st.SearchStrategy[float]:
+    """Positive numbers as people write them: two digits and an exponent of ten."""
+    return st.builds(lambda d, e: float(f"{d}e{e}"), st.integers(1, 99), st.integers(-9, 1))
+
+
+@st.composite
+def reals(draw: st.DrawFn, hyper: ir.Hyper) -> float:
+    """From the interval: the default, ends that are closed, close to the ends, and in between."""
+    interval = hyper.interval
+    choices = [st.just(float(hyper.default)), decimals(), decimals().map(lambda x: -x)]
+    for end, inward in ((interval.low, 1.0), (interval.high, -1.0)):
+        if not isinf(end):
+            choices += [st.just(end), decimals().map(lambda x, e=end, s=inward: e + s * x)]
+    return draw(st.one_of(choices).filter(lambda x: x in interval))
+
+
+def values(hyper: ir.Hyper) -> st.SearchStrategy[Any]:
+    """Values that a hyperparameter may have."""
+    match hyper.kind:
+        case ir.Kind.REAL:
+            return reals(hyper)
+        case ir.Kind.INT:
+            around = st.integers(int(hyper.default) - 8, int(hyper.default) + 8)
+            return around.filter(lambda x: x in hyper.interval)
+        case ir.Kind.BOOL:
+            return st.booleans()
+
+
+def hypers(optimizer: ir.Optimizer) -> st.SearchStrategy[dict[str, Any]]:
+    """A value for each hyperparameter. The learning rate is one that float32 represents."""
+
+    def stored(drawn: Mapping[str, Any]) -> dict[str, Any]:
+        return {
+            name: float(np.float32(value)) if name == "learning_rate" else value
+            for name, value in drawn.items()
+        }
+
+    return st.fixed_dictionaries({h.name: values(h) for h in optimizer.hypers}).map(stored)
+
+
+def gradient(kind: str, shape: tuple[int, ...], seed: int) -> NDArray[np.float64]:
+    """One tensor of numbers that float32 represents."""
+    generator = np.random.default_rng(seed)
+    normal = generator.normal(size=shape)
+    match kind:
+        case "ordinary":
+            drawn = normal
+        case "zeros":
+            drawn = np.zeros(shape)
+        case "zero rows":
+            rows = generator.integers(0, 2, size=shape[:1] + (1,) * len(shape[1:]))
+            drawn = normal * rows
+        case "huge":
+            drawn = normal * 1e18
+        case "tiny":
+            drawn = normal * 1e-30
+        case "mixed":
+            drawn = normal * 10.0 ** generator.integers(-30, 19, size=shape)
+        case "equal":
+            drawn = np.full(shape, generator.choice([1.0, -0.5, 3e-3]))
+        case _:
+            raise AssertionError(kind)
+    return np.asarray(drawn, dtype=np.float32).astype(np.float64)
+
+
+def gradients(shape: tuple[int, ...]) -> st.SearchStrategy[NDArray[np.float64]]:
+    """Dense gradients of a shape."""
+    seeds = st.integers(0, 2**32 - 1)
+    return st.builds(gradient, st.sampled_from(GRADIENT_KINDS), st.just(shape), seeds)
+
+
+def row_ids(rows: int) -> st.SearchStrategy[list[int]]:
+    """Ids of rows: none, unique ones, or with duplicates."""
+    one = st.integers(0, rows - 1)
+    unique = st.lists(one, min_size=1, max_size=rows, unique=True)
+    return st.one_of(st.just([]), unique, st.lists(one, min_size=2, max_size=2 * rows))
