@@ -13,6 +13,7 @@ from optdsl.intervals import Interval
 from optdsl.ir import Kind, PerStep, SlotShape, Type
 
 _KINDS = {"int": Kind.INT, "bool": Kind.BOOL}
+_OTHER_KINDS = {"integer": "int", "boolean": "bool", "logical": "bool", "flag": "bool"}
 _LATER_SHAPES = frozenset({"square", "global"})
 _DEFAULT_OF = {
     Kind.REAL: "a number, such as `0.9` or `1e-3`",
@@ -125,14 +126,15 @@ def _kind(decl: syntax.HyperDecl, report: Reporter) -> Kind | None:
         return Kind.REAL
     kind = _KINDS.get(decl.kind.text)
     if kind is None:
-        meant = closest(decl.kind.text, _KINDS)
+        word = decl.kind.text
+        meant = _OTHER_KINDS.get(word) or closest(word, _KINDS)
         report.error(
             "undefined-name",
             decl.kind.span,
-            f"there is no kind `{decl.kind.text}`: it is `int` or `bool`",
+            f"there is no kind `{word}`: it is `int` or `bool`",
             f"did you mean `{meant}`?"
             if meant
-            else "leave it out for a real number: `hyper name = 0.1`",
+            else f"leave it out for a real number: `hyper {decl.name.text} = …`",
         )
     elif decl.name.text in OWNED_BY_KERAS:
         report.error(

@@ -26,6 +26,7 @@ from optdsl.check_scope import (
     Scope,
     check_name,
     report_no_function,
+    shorten,
 )
 from optdsl.ir import Kind, PerStep, Type
 from optdsl.ops import Rule
@@ -109,7 +110,7 @@ def number(literal: syntax.Number, report: Reporter) -> ir.Const | None:
         report.error(
             "limit",
             literal.span,
-            f"`{_short(text)}` is too large for a 64-bit floating-point number",
+            f"`{shorten(text, 24)}` is too large for a 64-bit floating-point number",
             help="the largest is about 1.8e308",
         )
         return None
@@ -117,8 +118,8 @@ def number(literal: syntax.Number, report: Reporter) -> ir.Const | None:
         report.error(
             "limit",
             literal.span,
-            f"`{_short(text)}` is too small for a 64-bit floating-point number and would become 0",
-            help="the smallest is about 4.9e-324",
+            f"`{shorten(text, 24)}` is too small for a 64-bit floating-point number",
+            help="it would become 0; the smallest is about 4.9e-324",
         )
         return None
     if not text.isdigit():
@@ -127,15 +128,11 @@ def number(literal: syntax.Number, report: Reporter) -> ir.Const | None:
         report.error(
             "limit",
             literal.span,
-            f"the whole number `{_short(text)}` does not fit in 64 bits",
+            f"the whole number `{shorten(text, 24)}` does not fit in 64 bits",
             help="write it as a real number, with `.0` or an exponent",
         )
         return None
     return ir.Const(int(text), Type(Kind.INT, PerStep()), literal.span)
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= 24 else text[:20] + "…"
 
 
 # --- names ---------------------------------------------------------------------------------------
@@ -185,8 +182,8 @@ def _call(call: syntax.CallExpr, scope: Scope) -> ir.Expr | None:
     op = ops.FUNCTIONS[name]
     reduction = op.rule in (Rule.REDUCE_REAL, Rule.REDUCE_BOOL)
     values = _infer_all(call, scope)
-    axis = _axis(call, reduction, scope)
-    if not _counts(call, op.params, reduction, scope) or axis is _BAD:
+    axis = _axis(call, op.params, reduction, scope)
+    if axis is _BAD or not _counts(call, op.params, reduction, scope):
         return None
     return apply(op, call.args, values, axis, call.span, scope)
 
@@ -211,18 +208,18 @@ def _counts(call: syntax.CallExpr, params: tuple[str, ...], reduction: bool, sco
     scope.error(
         "bad-argument",
         call.span,
-        f"`{name}` takes {len(params)} argument{plural}, but {given} {_were(given)} given",
+        f"`{name}` takes {len(params)} argument{plural}, but {_are_given(given)}",
         help_,
     )
     return False
 
 
-def _were(count: int) -> str:
-    return "was" if count == 1 else "were"
+def _are_given(count: int) -> str:
+    return "none is given" if count == 0 else f"{count} {'is' if count == 1 else 'are'} given"
 
 
 def _old(call: syntax.CallExpr, scope: Scope) -> ir.Expr | None:
-    if not _counts(call, ("x",), reduction=False, scope=scope) or _has_keywords(call, scope):
+    if _has_keywords(call, ("x",), scope) or not _counts(call, ("x",), False, scope):
         return None
     argument = call.args[0]
     if scope.place is not Place.STEP:
@@ -251,24 +248,28 @@ def _old(call: syntax.CallExpr, scope: Scope) -> ir.Expr | None:
     return None
 
 
-def _has_keywords(call: syntax.CallExpr, scope: Scope) -> bool:
-    for keyword in call.keywords:
-        scope.error(
-            "bad-argument",
-            keyword.span,
-            f"`{call.function.text}` has no keyword `{keyword.name.text}`",
-            "give the arguments by position" if keyword.name.text != "axis" else None,
-        )
-    return bool(call.keywords)
+def _has_keywords(call: syntax.CallExpr, params: tuple[str, ...], scope: Scope) -> bool:
+    """Whether a call of something without keywords has any; reports the first."""
+    if not call.keywords:
+        return False
+    name, keyword = call.function.text, call.keywords[0]
+    help_ = f"give the arguments by position: `{name}({', '.join(params)})`"
+    if keyword.name.text == "axis":
+        help_ = "only reductions, such as `mean(x, axis=0)`, have an axis"
+    message = f"`{name}` has no keyword `{keyword.name.text}`"
+    scope.error("bad-argument", keyword.span, message, help_)
+    return True
 
 
 _BAD = "bad axis"
 
 
-def _axis(call: syntax.CallExpr, reduction: bool, scope: Scope) -> int | str | None:
+def _axis(
+    call: syntax.CallExpr, params: tuple[str, ...], reduction: bool, scope: Scope
+) -> int | str | None:
     """The axis of a call: an int, "row", None where none is given, `_BAD` where one is reported."""
     if not reduction:
-        return _BAD if _has_keywords(call, scope) else None
+        return _BAD if _has_keywords(call, params, scope) else None
     axis: int | str | None = None
     for position, keyword in enumerate(call.keywords):
         if keyword.name.text != "axis":
@@ -318,18 +319,17 @@ def _expand(decl: syntax.DefDecl, call: syntax.CallExpr, scope: Scope) -> ir.Exp
         arguments[param] = Argument(value, scope.budget.nodes - before)
     for arg in call.args[len(params) :]:
         infer(arg, scope)
-    if not _counts(call, params, reduction=False, scope=scope) or _has_keywords(call, scope):
+    if _has_keywords(call, params, scope) or not _counts(call, params, False, scope):
         return None
-    name = decl.name.text
-    if name in scope.calls:
+    if any(outer.function.text == decl.name.text for outer in scope.calls):
         return None  # a macro that calls itself is reported where it is defined
-    return infer(decl.value, replace(scope, arguments=arguments, calls=(*scope.calls, name)))
+    return infer(decl.value, replace(scope, arguments=arguments, calls=(*scope.calls, call)))
 
 
 def check_macro(decl: syntax.DefDecl, earlier: Mapping[str, syntax.DefDecl], scope: Scope) -> None:
     """Checks the names in a macro, used or not; `earlier` are the macros it may call."""
     params = {param.text: Argument(None, 0) for param in decl.params}
-    inside = replace(scope, arguments=params)
+    inside = replace(scope, arguments=params, reported=set())
     stack = [decl.value]
     while stack:
         match stack.pop():

@@ -116,13 +116,20 @@ def closest(name: str, candidates: Iterable[str]) -> str | None:
     """The candidate that differs from `name` by a plausible typing mistake; None if none does."""
     if len(name) > _MAX_LENGTH:
         return None
-    best, best_distance = None, _tolerance(name) + 1
+    limit = _tolerance(name) + 1
+    best: tuple[int, int, str] | None = None
     for candidate in sorted(set(candidates))[:_MAX_CANDIDATES]:
-        if abs(len(candidate) - len(name)) < best_distance and candidate != name:
-            distance = _distance(name.lower(), candidate.lower(), best_distance)
-            if distance < best_distance:
-                best, best_distance = candidate, distance
-    return best
+        if abs(len(candidate) - len(name)) < limit and candidate != name:
+            distance = _distance(name.lower(), candidate.lower(), limit)
+            rank = (distance, _remoteness(name, candidate), candidate)
+            if distance < limit and (best is None or rank < best):
+                best = rank
+    return best[2] if best else None
+
+
+def _remoteness(left: str, right: str) -> int:
+    """Decides between equally close candidates: for `beta_3`, `beta_2` is closer than `beta_1`."""
+    return sum(abs(ord(a) - ord(b)) for a, b in zip(left, right, strict=False))
 
 
 def _tolerance(name: str) -> int:

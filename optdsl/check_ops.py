@@ -148,6 +148,8 @@ def _same_family(op: Op, written: tuple[syntax.Expr, ...], args: _Args, scope: S
         written[0].span.to(written[1].span),
         f"{called(op)} takes two numbers or two booleans, "
         f"but these are {describe_kind(left)} and {describe_kind(right)}",
-        "a condition is written alone, `c` or `not c`" if op.rule is Rule.EQUALITY else None,
+        "a condition is written alone, `c` or `not c`"
+        if op.rule is Rule.EQUALITY
+        else "choose between two values of the same kind",
     )
     return False

@@ -9,11 +9,17 @@ from enum import Enum
 from optdsl import ir, syntax
 from optdsl.check_names import CONSTANTS, FUNCTIONS, GIVEN, closest
 from optdsl.diagnostics import Diagnostic, Severity
+from optdsl.format import format_expr
 from optdsl.source import Span
 
 MAX_NODES = 10_000
 MAX_DEPTH = 128
 TOO_DEEP = f"the expression is nested more than {MAX_DEPTH} deep"
+
+
+def shorten(text: str, length: int = 60) -> str:
+    """`text`, cut to `length` characters where it is longer."""
+    return text if len(text) <= length else text[: length - 1] + "…"
 
 
 class LimitError(Exception):
@@ -98,6 +104,7 @@ READABLE_HELP: dict[Place, str | None] = {
     Place.INITIAL: "an initial value may use hyperparameters and `param` only",
     Place.MACRO: "a `def` may use its arguments, hyperparameters and `t` only",
 }
+"""What else to do, where a name that exists cannot be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +121,8 @@ class Scope:
 
     `locals` are the visible ones, `later` all that the step assigns anywhere, `hidden` those
     assigned in one branch only of an earlier `when`. `arguments` is set inside a macro, and `calls`
-    are the macros being expanded, outermost first.
+    are the macro calls being expanded, outermost first. `reported` are unknown names of the current
+    statement that are reported already.
     """
 
     names: Names
@@ -125,11 +133,12 @@ class Scope:
     later: frozenset[str] = frozenset()
     hidden: frozenset[str] = frozenset()
     arguments: Mapping[str, Argument] | None = None
-    calls: tuple[str, ...] = ()
+    reported: set[str] = field(default_factory=set)
+    calls: tuple[syntax.CallExpr, ...] = ()
 
     def error(self, code: str, span: Span, message: str, help: str | None = None) -> None:  # noqa: A002
         """Adds one error, with the macros that lead to it."""
-        notes = tuple(f"found while expanding `{call}(…)`" for call in self.calls)
+        notes = tuple(f"found while expanding `{shorten(format_expr(c))}`" for c in self.calls)
         self.report.error(code, span, message, help, notes)
 
     @property
@@ -144,7 +153,8 @@ def check_name(name: syntax.Name, scope: Scope) -> bool:
     readable = text in scope.names.hypers or text in READABLE[place]
     if place is Place.STEP:
         readable = readable or text in scope.locals or text in scope.names.slots
-    if not readable:
+    if not readable and text not in scope.reported:
+        scope.reported.add(text)
         code, message, help_ = _why_unreadable(text, scope)
         scope.error(code, name.span, message, help_)
     return readable
@@ -164,13 +174,13 @@ def _why_unreadable(text: str, scope: Scope) -> tuple[str, str, str | None]:
         return (
             "undefined-name",
             f"`{text}` is assigned in only one branch of a `when`, so it has no value here",
-            f"assign `{text}` in the other branch too",
+            f"assign `{text}` in both branches, or before the `when`",
         )
     if text in scope.later:
         return (
             "undefined-name",
             f"`{text}` is read before it is assigned",
-            f"move `{text} = …` above this line; what lasts from step to step is a `slot`",
+            f"move `{text} = …` above this line; what lasts between steps is a `slot`",
         )
     if text in FUNCTIONS or text in scope.names.macros:
         what = "a `def`" if text in scope.names.macros else "a function"
@@ -179,7 +189,8 @@ def _why_unreadable(text: str, scope: Scope) -> tuple[str, str, str | None]:
     if place is Place.STEP:
         visible |= {*scope.names.slots, *scope.locals}
     meant = closest(text, visible - {"inf"})
-    help_ = f"did you mean `{meant}`?" if meant else READABLE_HELP[place]
+    declare = f"declare it with `hyper {text} = …` or `slot {text}`, or assign it above with `=`"
+    help_ = f"did you mean `{meant}`?" if meant else READABLE_HELP[place] or declare
     return "undefined-name", f"`{text}` is not defined", help_
 
 

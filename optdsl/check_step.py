@@ -20,15 +20,18 @@ from optdsl.ir import Kind, Tensor, Type
 class Flow:
     """What is known at one point of the step; a branch works on a copy.
 
-    `hidden` are the locals that an earlier `when` assigns in one branch only.
+    `hidden` are the locals that an earlier `when` assigns in one branch only; `elsewhere` those of
+    the other branch, which can be assigned in this one, too.
     """
 
     locals: dict[str, Type | None] = field(default_factory=dict)
     hidden: set[str] = field(default_factory=set)
+    elsewhere: frozenset[str] = frozenset()
 
-    def copy(self) -> Flow:
-        """The same knowledge, to be changed on its own."""
-        return Flow(dict(self.locals), set(self.hidden))
+    def branch(self, other: Flow | None = None) -> Flow:
+        """The same knowledge for a branch, given the branch before it."""
+        new = frozenset(other.locals) - frozenset(self.locals) if other else frozenset()
+        return Flow(dict(self.locals), set(self.hidden), self.elsewhere | new)
 
 
 @dataclass(slots=True)
@@ -86,8 +89,8 @@ def updates_param(body: tuple[syntax.Stmt, ...]) -> bool:
     """Whether some path updates `param`, or might: an unsupported statement could."""
     for statement in body:
         match statement:
-            case syntax.Update(target) if target.text == "param":
-                return True
+            case syntax.Update(target) | syntax.Assign(target) if target.text == "param":
+                return True  # `param = …` is an error of its own
             case syntax.Unsupported():
                 return True
             case syntax.When(_, then, otherwise):
@@ -120,7 +123,8 @@ def _statement(statement: syntax.Stmt, flow: Flow, step: Step) -> ir.Stmt | None
 
 def _value(expr: syntax.Expr, flow: Flow, step: Step) -> ir.Expr | None:
     """The value of a statement's expression, with what is known there."""
-    scope = replace(step.scope, locals=flow.locals, hidden=frozenset(flow.hidden))
+    hidden = flow.elsewhere | flow.hidden
+    scope = replace(step.scope, locals=flow.locals, hidden=hidden, reported=set())
     return infer_whole(expr, scope)
 
 
@@ -159,7 +163,7 @@ def _can_assign(name: syntax.Ident, flow: Flow, scope: Scope) -> bool:
             "local-reassigned",
             name.span,
             f"`{text}` already has a value, and a local gets one only",
-            "give the new value another name; what lasts from step to step is a `slot`",
+            "give the new value another name; what lasts between steps is a `slot`",
         )
     elif text in flow.hidden:
         scope.error(
@@ -168,6 +172,7 @@ def _can_assign(name: syntax.Ident, flow: Flow, scope: Scope) -> bool:
             f"`{text}` already has a value in a branch of a `when` above",
             "assign it in both branches, or give this one another name",
         )
+        flow.locals[text] = None
     elif not report_reserved(name, scope.report):
         return True
     else:
@@ -232,10 +237,12 @@ def _target_type(target: syntax.Ident, flow: Flow, scope: Scope) -> Type | None:
             "update-of-constant",
             target.span,
             f"`{name}` is given, and a step cannot change it",
-            "use a local: `name = …`",
+            "it counts the updates by itself"
+            if name == "t"
+            else "give the new value a name of its own, with `=`",
         )
     elif (what := scope.names.kind_of(name)) is not None:
-        help_ = "use a local, `name = …`; what lasts from step to step is a `slot`"
+        help_ = "give the new value another name, with `=`; what lasts between steps is a `slot`"
         scope.error("update-of-constant", target.span, f"`{name}` is {what}, not a slot", help_)
     else:
         meant = closest(name, {*scope.names.slots, "param"})
@@ -249,8 +256,9 @@ def _target_type(target: syntax.Ident, flow: Flow, scope: Scope) -> Type | None:
 
 def _when(statement: syntax.When, flow: Flow, step: Step) -> ir.If | None:
     condition = _condition(statement.condition, flow, step)
-    then_flow, else_flow = flow.copy(), flow.copy()
+    then_flow = flow.branch()
     then = _block(statement.body, then_flow, step)
+    else_flow = flow.branch(then_flow)
     orelse = _block(statement.otherwise, else_flow, step)
     joins: list[tuple[str, Type]] = []
     for name, left in then_flow.locals.items():
