@@ -104,6 +104,7 @@ ALL = of(-inf, inf)
 NEGATIVE = of(-inf, 0, high_open=True)
 POSITIVE = of(0, inf, low_open=True)
 NOT_NEGATIVE = of(0, inf)
+INTEGERS = of(-inf, inf, whole=True)
 FALSE, TRUE, EITHER = point(0.0), point(1.0), of(0, 1, whole=True)
 
 

@@ -44,26 +44,37 @@ class Rule(Enum):
 class Fault:
     """A way in which an operation can be undefined.
 
-    `code` is the diagnostic; `argument` the index of the argument at fault, which "can be" `words`;
-    `possible` tells from the intervals of all arguments whether that can happen.
+    `code` is the diagnostic; `argument` the index of the argument at fault; "`subject` can be
+    `words`" says what is wrong and `remedy` what to do. `possible` tells from the intervals of all
+    arguments whether it can happen.
     """
 
     code: str
     argument: int
+    subject: str
     words: str
+    remedy: str
     possible: Callable[..., bool]
 
 
-_ZERO_DIVISOR = (Fault("division-by-zero", 1, "0", iv.divides_by_zero),)
-_NEGATIVE = (Fault("domain", 0, "negative", iv.can_be_negative),)
-_NOT_POSITIVE = (Fault("domain", 0, "0 or negative", iv.can_be_zero_or_less),)
-_NOT_ABOVE_MINUS_ONE = (Fault("domain", 0, "-1 or less", iv.can_be_minus_one_or_less),)
-_BAD_POWER = (
-    Fault("domain", 0, "0 where its exponent is negative", iv.zero_to_negative),
-    Fault(
-        "domain", 0, "negative where its exponent is not a whole number", iv.negative_to_fraction
-    ),
+# fmt: off
+_ZERO_DIVISOR = (
+    Fault("division-by-zero", 1, "the divisor {}", "0", "add a small positive number to it", iv.divides_by_zero),
 )
+_NEGATIVE = (
+    Fault("domain", 0, "{} under `sqrt`", "negative", "take `max` of it and 0", iv.can_be_negative),
+)
+_NOT_POSITIVE = (
+    Fault("domain", 0, "{} in `log`", "0 or negative", "take `max` of it and a small positive number", iv.can_be_zero_or_less),
+)
+_NOT_ABOVE_MINUS_ONE = (
+    Fault("domain", 0, "{} in `log1p`", "-1 or less", "take `max` of it and 0", iv.can_be_minus_one_or_less),
+)
+_BAD_POWER = (
+    Fault("domain", 0, "the base {} of `^`", "0 where the exponent is negative", "add a small positive number to it", iv.zero_to_negative),
+    Fault("domain", 0, "the base {} of `^`", "negative where the exponent is not a whole number", "take `abs` of it", iv.negative_to_fraction),
+)
+# fmt: on
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +82,8 @@ class Op:
     """One operation.
 
     `params` are the argument names, for messages; `symbol` the infix or prefix spelling in a
-    specification. `tensorflow` and `python` are a symbol, printed as an operator, or the name of a
-    function that is called; `numpy` is the attribute of `numpy` that the reference calls.
+    specification. `tensorflow` and `python` are a symbol, printed as an operator, the name of a
+    function that is called, or a template with `{0}`; `numpy` is the attribute of `numpy` that the reference calls.
     `interval` gives the interval of the result from those of the arguments; `domain` says where the
     operation is not defined.
     """
@@ -145,7 +156,7 @@ _ROWS = (
     Op("neg", Form.PREFIX, ("x",), Rule.ARITHMETIC, "-", "-", "negative", iv.neg, "-"),
     _infix("pow", "^", Rule.REAL, "tf.pow", "**", "power", iv.power, _BAD_POWER),
     _unary("abs", "tf.abs", "abs", "abs", iv.absolute, Rule.ROUNDING),
-    _unary("sign", "tf.sign", "_sign", "sign", iv.sign, Rule.ROUNDING),
+    _unary("sign", "tf.sign", "(({0} > 0) - ({0} < 0))", "sign", iv.sign, Rule.ROUNDING),
     _unary("sqrt", "tf.sqrt", "math.sqrt", "sqrt", iv.sqrt, domain=_NEGATIVE),
     _unary("exp", "tf.exp", "math.exp", "exp", iv.exp),
     _unary("log", "tf.math.log", "math.log", "log", iv.log, domain=_NOT_POSITIVE),
@@ -155,12 +166,12 @@ _ROWS = (
     _unary("floor", "tf.floor", "math.floor", "floor", iv.floor, Rule.ROUNDING),
     Op("min", Form.FUNCTION, ("a", "b"), Rule.ARITHMETIC, "tf.minimum", "min", "minimum", iv.minimum),
     Op("max", Form.FUNCTION, ("a", "b"), Rule.ARITHMETIC, "tf.maximum", "max", "maximum", iv.maximum),
-    Op("clip", Form.FUNCTION, ("x", "lo", "hi"), Rule.ARITHMETIC, "tf.clip_by_value", "", "clip", iv.clip),
+    Op("clip", Form.FUNCTION, ("x", "lo", "hi"), Rule.ARITHMETIC, "tf.clip_by_value", "min(max({0}, {1}), {2})", "clip", iv.clip),
     Op("where", Form.FUNCTION, ("c", "a", "b"), Rule.SELECT, "tf.where", "", "where", iv.select),
     _unary("is_finite", "tf.math.is_finite", "math.isfinite", "isfinite", iv.either, Rule.PREDICATE),
     _reduction("sum", "tf.reduce_sum", "sum", iv.total),
     _reduction("mean", "tf.reduce_mean", "mean", iv.mean),
-    _reduction("norm", "tf.norm", "linalg.norm", iv.norm),
+    _reduction("norm", "tf.math.reduce_euclidean_norm", "linalg.norm", iv.norm),
     _reduction("amax", "tf.reduce_max", "max", iv.same),
     _reduction("amin", "tf.reduce_min", "min", iv.same),
     _reduction("any", "tf.reduce_any", "any", iv.same, Rule.REDUCE_BOOL),

@@ -1,0 +1,209 @@
+"""Whether `/`, `%`, `sqrt`, `log`, `log1p` and `^` stay in their domain, by interval arithmetic.
+
+Hyperparameters range over their intervals, `t` over the whole numbers from 1, gradients and
+variables over all finite reals, slots over invariants that are found by a fixpoint from their
+initial values. The analysis is sound over the reals: a fault that can happen is always reported.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import inf
+
+from optdsl import intervals as iv
+from optdsl import ir
+from optdsl.analysis.domain_witness import Witness, witnesses
+from optdsl.analysis.ranges import Ranges
+from optdsl.analysis.values import Duty, Program, program
+from optdsl.diagnostics import Diagnostic, Severity
+from optdsl.intervals import Interval
+from optdsl.ops import OPS, Fault
+from optdsl.source import SourceFile, Span
+
+_PLAIN_ROUNDS = 2  # joins before widening begins
+_ROUNDS_WITH_STOPS = 7  # rounds in which widening stops at the thresholds
+_MOST_ROUNDS = 12  # then nothing is assumed about any slot
+_MOST_STOPS = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """Why one operation stays in its domain: `text`, its argument, lies in `interval`."""
+
+    operation: str
+    text: str
+    interval: Interval
+    never: str
+
+
+@dataclass(frozen=True, slots=True)
+class DomainReport:
+    """What the analysis found: warnings, what it proved, and the invariants of the slots."""
+
+    diagnostics: tuple[Diagnostic, ...]
+    proofs: tuple[Proof, ...]
+    slots: tuple[tuple[str, Interval], ...]
+
+
+def domain(optimizer: ir.Optimizer, source: SourceFile) -> DomainReport:
+    """Prove that every operation stays in its domain, or say what could not be proved."""
+    steps = program(optimizer)
+    slots = invariants(optimizer, steps)
+    ranges = Ranges(steps, {**inputs(optimizer), **slots})
+    open_: list[tuple[Duty, Fault]] = []
+    proofs: dict[tuple[int, int, str], Proof] = {}
+    for duty in steps.duties:
+        args = [ranges.at(arg, duty.context) for arg in duty.args]
+        if args[0].empty:
+            continue
+        for fault in OPS[duty.call.op].domain:
+            if fault.possible(*args):
+                open_.append((duty, fault))
+            elif _worth_saying(duty, fault, args):
+                span = duty.call.args[fault.argument].span
+                text = _text(source, span)
+                proof = Proof(duty.call.op, text, args[fault.argument], fault.words)
+                proofs.setdefault((span.start, span.end, duty.call.op), proof)
+    seen = witnesses(optimizer, steps, {**inputs(optimizer), **slots}, open_) if open_ else {}
+    diagnostics = _diagnostics(source, ranges, open_, seen)
+    return DomainReport(diagnostics, tuple(proofs.values()), tuple(slots.items()))
+
+
+def _worth_saying(duty: Duty, fault: Fault, args: list[Interval]) -> bool:
+    """Whether a proof says more than that the operation is defined for every number."""
+    if duty.call.op == "pow" and args[1].whole and args[1].low >= 0:
+        return False
+    literal = duty.call.args[fault.argument]
+    while isinstance(literal, ir.Call) and literal.op in ("real", "neg"):
+        literal = literal.args[0]
+    return not isinstance(literal, ir.Const)
+
+
+def inputs(optimizer: ir.Optimizer) -> dict[str, Interval]:
+    """What is known of everything a step starts from, the slots apart."""
+    known = {hyper.name: hyper_interval(hyper) for hyper in optimizer.hypers}
+    known |= dict.fromkeys(("grad", "param"), iv.ALL)
+    known |= dict.fromkeys(("t", "rows", "cols", "size"), iv.of(1, inf, whole=True))
+    return known | {"rank": iv.of(0, inf, whole=True)}
+
+
+def hyper_interval(hyper: ir.Hyper) -> Interval:
+    """The values that a hyperparameter may have."""
+    if hyper.kind is ir.Kind.BOOL:
+        return iv.EITHER
+    known = iv.normal(hyper.interval)
+    return iv.intersection(known, iv.INTEGERS) if hyper.kind is ir.Kind.INT else known
+
+
+# --- invariants ----------------------------------------------------------------------------------
+
+
+def invariants(optimizer: ir.Optimizer, steps: Program) -> dict[str, Interval]:
+    """For each slot an interval that its initial value is in and that no step leaves."""
+    known = inputs(optimizer)
+    names = tuple(steps.initial)
+    nothing = dict.fromkeys(names, iv.EMPTY)
+    first = _slots(Ranges(steps, {**known, **nothing}), steps.initial)
+
+    def after(slots: dict[str, Interval]) -> dict[str, Interval]:
+        stepped = _slots(Ranges(steps, {**known, **slots}), steps.final)
+        return {name: iv.union(first[name], stepped[name]) for name in names}
+
+    stops = _stops(optimizer, steps)
+    slots = first
+    for round_ in range(_MOST_ROUNDS):
+        new = after(slots)
+        if _inside(new, slots):
+            return _narrowed(slots, new, after(new))
+        if round_ < _PLAIN_ROUNDS:
+            slots = {name: iv.union(slots[name], new[name]) for name in names}
+        else:
+            at = stops if round_ < _ROUNDS_WITH_STOPS else ()
+            slots = {name: iv.widen(slots[name], new[name], at) for name in names}
+    return dict.fromkeys(names, iv.ALL)
+
+
+def _narrowed(
+    slots: dict[str, Interval], new: dict[str, Interval], newer: dict[str, Interval]
+) -> dict[str, Interval]:
+    """The smaller of the invariants `slots` and `new`, where `new` is one too."""
+    return new if _inside(newer, new) else slots
+
+
+def _slots(ranges: Ranges, nodes: dict[str, int]) -> dict[str, Interval]:
+    return {name: ranges.at(node) for name, node in nodes.items() if name != "param"}
+
+
+def _inside(small: dict[str, Interval], large: dict[str, Interval]) -> bool:
+    return all(small[name].within(large[name]) for name in small)
+
+
+def _stops(optimizer: ir.Optimizer, steps: Program) -> tuple[float, ...]:
+    """Where widening may stop: the numbers that a specification mentions."""
+    ends = [end for hyper in optimizer.hypers for end in (hyper.interval.low, hyper.interval.high)]
+    literals = [
+        float(node.data)
+        for node in steps.nodes
+        if node.op == "const" and isinstance(node.data, (int, float))
+    ]
+    both = dict.fromkeys(sign * stop for stop in [*ends, *literals] for sign in (1, -1))
+    finite = [stop for stop in both if abs(stop) < inf][:_MOST_STOPS]
+    return tuple(sorted({-1.0, 0.0, 1.0, *finite}))
+
+
+# --- findings ------------------------------------------------------------------------------------
+
+
+def _diagnostics(
+    source: SourceFile, ranges: Ranges, found: list[tuple[Duty, Fault]], seen: dict[int, Witness]
+) -> tuple[Diagnostic, ...]:
+    """One diagnostic for each place and code, with a witness rather than without."""
+    result: dict[tuple[int, int, str], Diagnostic] = {}
+    for index in sorted(range(len(found)), key=lambda index: index not in seen):
+        duty, fault = found[index]
+        span = duty.call.args[fault.argument].span
+        interval = ranges.at(duty.args[fault.argument], duty.context)
+        finding = _diagnostic(duty, fault, interval, seen.get(index), source)
+        result.setdefault((span.start, span.end, fault.code), finding)
+    return tuple(sorted(result.values(), key=lambda finding: finding.span.start))
+
+
+def _diagnostic(
+    duty: Duty, fault: Fault, interval: Interval, witness: Witness | None, source: SourceFile
+) -> Diagnostic:
+    argument = duty.call.args[fault.argument]
+    text = _text(source, argument.span)
+    noun = fault.subject.format(f"`{text}`")
+    if witness:
+        message = f"{noun} can be {fault.words}"
+        note = f"`{text}` is {witness.value:g} {witness.when}"
+    else:
+        message = f"{noun} may be {fault.words}: the opposite could not be proved"
+        note = f"as far as the analysis can tell, `{text}` lies in {interval}"
+    return Diagnostic(
+        fault.code, Severity.WARNING, message, argument.span, (note,), _help(fault, witness)
+    )
+
+
+_NOT_HYPERS = ("t", "grad", "param", "rank", "rows", "cols", "size")
+
+
+def _text(source: SourceFile, span: Span) -> str:
+    """The text of an expression on one line, without parentheses around all of it."""
+    text = " ".join(source.slice(span).split())
+    while text.startswith("(") and text.endswith(")"):
+        depth, inside = 0, text[:-1]
+        for character in inside:
+            depth += (character == "(") - (character == ")")
+            if depth == 0:
+                return text
+        text = inside[1:].strip()
+    return text
+
+
+def _help(fault: Fault, witness: Witness | None) -> str:
+    if witness and witness.needs == ("t",):
+        return "`t` is 1 on the first step: use `t`, or guard the expression with `where`"
+    hypers = [name for name in witness.needs if name not in _NOT_HYPERS] if witness else []
+    narrow = f", narrow the interval of `{hypers[0]}`" if hypers else ""
+    return f"{fault.remedy}{narrow}, or guard the expression with `where`"

@@ -1,0 +1,211 @@
+"""Values at which an operation leaves its domain: found by trying the corners, or not found.
+
+The first steps are run with intervals of one number each, so that what is claimed here is certain;
+then every input is let go whose value turns out not to matter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from math import inf
+
+from optdsl import intervals as iv
+from optdsl import ir
+from optdsl.analysis.ranges import Ranges
+from optdsl.analysis.values import Duty, Program
+from optdsl.intervals import Interval
+from optdsl.ops import Fault
+
+_MOST_WORK = 40_000  # values to compute before giving up
+_STEPS = 3  # steps to run from the initial state
+_DIMENSIONS = ((1, 1, 1, 1), (2, 1, 1, 1), (0, 1, 1, 1), (2, 3, 2, 6))
+_DIMENSION_NAMES = ("rank", "rows", "cols", "size")
+_TENSORS = ((0, 1), (1, 1), (-1, 1), (0, 0), (1, -1))  # what `grad` and `param` are
+
+
+@dataclass(frozen=True, slots=True)
+class Witness:
+    """The argument is `value` `when`, in words; `needs` are the names whose values matter."""
+
+    value: float
+    when: str
+    needs: tuple[str, ...]
+
+
+Finding = tuple[Duty, Fault]
+Inputs = dict[str, Interval]
+
+
+def witnesses(
+    optimizer: ir.Optimizer, steps: Program, known: Mapping[str, Interval], found: list[Finding]
+) -> dict[int, Witness]:
+    """Witnesses by index into `found`; `known` are the intervals of all inputs."""
+    search = _Search(optimizer, steps, known, found)
+    for scenario in _scenarios(optimizer, steps):
+        if len(search.witnesses) == len(found) or search.work < 0:
+            break
+        search.run(scenario)
+    return search.witnesses
+
+
+def _numbers(steps: Program) -> list[float]:
+    """The numbers worth trying: 0, 1, -1 and the smallest that the specification mentions."""
+    literals = {float(n.data) for n in steps.nodes if isinstance(n.data, (int, float))}
+    return [0.0, 1.0, -1.0, *sorted(literals - {0.0, 1.0, -1.0}, key=abs)[:6]]
+
+
+def _scenarios(optimizer: ir.Optimizer, steps: Program) -> Iterator[dict[str, float]]:
+    """Values for everything but `t` and the slots, the plainest first."""
+    default = {hyper.name: float(hyper.default) for hyper in optimizer.hypers}
+    numbers = _numbers(steps)
+    corners = [default]
+    for hyper in optimizer.hypers:
+        ends = (hyper.interval.low, hyper.interval.high)
+        tried = dict.fromkeys([*ends, *numbers, *(-number for number in numbers)])
+        corners += [{**default, hyper.name: value} for value in tried if abs(value) < inf]
+    corners += [
+        {name: pick(corner[name] for corner in corners) for name in default} for pick in (min, max)
+    ]
+    for dimensions in _DIMENSIONS:
+        sizes = dict(zip(_DIMENSION_NAMES, map(float, dimensions), strict=True))
+        for corner in corners:
+            for grad, param in _TENSORS:
+                yield {**sizes, **corner, "grad": grad, "param": param}
+    for number in numbers:
+        yield {**sizes, **default, "grad": number, "param": 1.0}
+        yield {**sizes, **default, "grad": 1.0, "param": number}
+
+
+class _Search:
+    """Runs scenarios and keeps the first witness of each finding."""
+
+    def __init__(
+        self,
+        optimizer: ir.Optimizer,
+        steps: Program,
+        known: Mapping[str, Interval],
+        found: list[Finding],
+    ) -> None:
+        self.free = [*(hyper.name for hyper in optimizer.hypers), *_DIMENSION_NAMES]
+        self.steps = steps
+        self.known = known
+        self.found = found
+        self.witnesses: dict[int, Witness] = {}
+        self.late = [number for number in _numbers(steps) if number > _STEPS]
+        self.work = _MOST_WORK
+
+    def run(self, scenario: dict[str, float]) -> None:
+        """Try the first steps of one scenario, and some later ones with the slots left open."""
+        if any(value not in self.known[name] for name, value in scenario.items()):
+            return
+        fixed = {name: iv.point(value) for name, value in scenario.items()}
+        for t in [*range(1, _STEPS + 1), *self.late]:
+            ranges = self.step(fixed, t)
+            for index in range(len(self.found)):
+                if index not in self.witnesses and self.value(index, ranges) is not None:
+                    self.witnesses[index] = self.witness(index, fixed, t)
+
+    def step(self, fixed: Inputs, t: float, as_t: Interval | None = None) -> Ranges:
+        """Step `t` from the initial state; the slots are open where that is too many steps.
+
+        `as_t` is what the step believes `t` to be, instead of `t`.
+        """
+        slots = {name: self.known[name] for name in self.steps.initial}
+        if t <= _STEPS:
+            nothing = dict.fromkeys(slots, iv.EMPTY)
+            ranges = self.ranges({**fixed, **nothing, "t": iv.EMPTY})
+            slots = {name: ranges.at(node) for name, node in self.steps.initial.items()}
+            for before in range(1, int(t)):
+                ranges = self.ranges({**fixed, **slots, "t": iv.point(before)})
+                slots = {name: ranges.at(self.steps.final[name]) for name in slots}
+        return self.ranges({**fixed, **slots, "t": as_t or iv.point(t)})
+
+    def ranges(self, inputs: Inputs) -> Ranges:
+        self.work -= len(self.steps.tape)
+        return Ranges(self.steps, inputs, strict=True)
+
+    def value(self, index: int, ranges: Ranges) -> float | None:
+        """What the argument at fault is, where the fault is certain; else None."""
+        duty, fault = self.found[index]
+        context = duty.context
+        while context:
+            own = self.steps.contexts[context]
+            if ranges.at(own.condition, own.parent).point != own.truth:
+                return None
+            context = own.parent
+        args = [ranges.at(arg, duty.context) for arg in duty.args]
+        if any(arg.empty or abs(arg.low) == inf or abs(arg.high) == inf for arg in args):
+            return None
+        ends = ([iv.point(arg.low) for arg in args], [iv.point(arg.high) for arg in args])
+        certain = all(fault.possible(*end) for end in ends) and args[-1].point is not None
+        return args[fault.argument].low if certain else None
+
+    # --- in words --------------------------------------------------------------------------------
+
+    def witness(self, index: int, fixed: Inputs, t: float) -> Witness:
+        """The witness with every input let go that does not matter."""
+        near, far = self.reach(index)
+        as_t = iv.point(t)
+        needs = []
+        for name in ("grad", "param", *self.free):
+            if name not in far:
+                continue
+            trial = {**fixed, name: self.known[name]}
+            if self.value(index, self.step(trial, t)) is None:
+                needs.append(name)
+            else:
+                fixed = trial
+        if "t" in near:
+            if self.value(index, self.step(fixed, t, self.known["t"])) is None:
+                needs.append("t")
+            else:
+                as_t = self.known["t"]
+        ranges = self.step(fixed, t, as_t)
+        value = self.value(index, ranges)
+        assert value is not None, "letting go of an input keeps the fault"
+        state = {
+            name: ranges.at(self.steps.inputs[name]).point
+            for name in near
+            if name in self.steps.initial
+        }
+        return Witness(value, _words(needs, fixed, t, state), tuple(needs))
+
+    def reach(self, index: int) -> tuple[list[str], set[str]]:
+        """The inputs of the step that a finding depends on, and those of all steps before it."""
+        duty, _ = self.found[index]
+        near = [name for arg in duty.args for name in self.names(arg)]
+        far, todo = set(near), list(near)
+        while todo:
+            name = todo.pop()
+            if name in self.steps.initial:
+                nodes = (self.steps.initial[name], self.steps.final[name])
+                fresh = {below for node in nodes for below in self.names(node)} - far
+                far |= fresh
+                todo.extend(fresh)
+        return list(dict.fromkeys(near)), far
+
+    def names(self, node: int) -> list[str]:
+        """The names of the inputs that a value is computed from."""
+        below = (self.steps.nodes[number] for number in self.steps.below(node))
+        return sorted(str(known.data) for known in below if known.op == "input")
+
+
+def _words(needs: list[str], fixed: Inputs, t: float, state: dict[str, float | None]) -> str:
+    """`at t = 1 with beta = 1 when `grad` has been 0 (v = 0)`."""
+    parts = [f"at t = {t:g}"] if "t" in needs else []
+    named = [
+        f"{name} = {fixed[name].low:g}" for name in needs if name not in ("t", "grad", "param")
+    ]
+    if named:
+        parts.append("with " + ", ".join(named))
+    verb = "has been" if state else "is"
+    tensors = [
+        f"`{name}` {verb} {fixed[name].low:g}" for name in ("grad", "param") if name in needs
+    ]
+    if tensors:
+        parts.append("when " + " and ".join(tensors))
+    held = [f"{name} = {value:g}" for name, value in state.items() if value is not None]
+    if held:
+        parts.append(f"({', '.join(held)})")
+    return " ".join(parts) if parts else "whatever the inputs are"

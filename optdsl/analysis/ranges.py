@@ -1,0 +1,243 @@
+"""Intervals of all values of a program, given those of its inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import inf
+
+from optdsl import intervals as iv
+from optdsl.analysis.values import Compute, Enter, Node, Program
+from optdsl.intervals import Interval
+from optdsl.ops import OPS
+
+_DEEPEST = 6  # how far an assumption is followed into its operands
+_MOST_STEPS = 48  # and how much work one assumption may be
+_MOST_WORK = 20_000  # and all assumptions of a program together
+
+_NOT = {"lt": "ge", "le": "gt", "gt": "le", "ge": "lt", "eq": "ne", "ne": "eq"}
+
+
+class Ranges:
+    """The interval of every node of a program in every context.
+
+    With `strict`, an operation that may leave its domain may give anything.
+    """
+
+    def __init__(
+        self, program: Program, inputs: Mapping[str, Interval], strict: bool = False
+    ) -> None:
+        self.program = program
+        self.strict = strict
+        self.tables: list[dict[int, Interval]] = [{} for _ in program.contexts]
+        self.dead = [False] * len(program.contexts)
+        self.work = _MOST_WORK
+        for name, node in program.inputs.items():
+            self.tables[0][node] = inputs[name]
+        for entry in program.tape:
+            match entry:
+                case Compute(context, node, contexts):
+                    if not self.dead[context]:
+                        self._compute(context, node, contexts)
+                case Enter(context):
+                    self._enter(context)
+
+    def at(self, node: int, context: int = 0) -> Interval:
+        """The interval of a node in a context; EMPTY where nothing gets there."""
+        if self.dead[context]:
+            return iv.EMPTY
+        while context >= 0:
+            found = self.tables[context].get(node)
+            if found is not None:
+                return found
+            context = self.program.contexts[context].parent
+        return iv.ALL
+
+    def _compute(self, context: int, node: int, contexts: tuple[int, ...]) -> None:
+        known = self.program.nodes[node]
+        args = [self.at(arg, where) for arg, where in zip(known.args, contexts, strict=True)]
+        result = self._transfer(known, args)
+        assumed = self.tables[context].get(node)
+        if assumed is None and context:
+            assumed = self.at(node, self.program.contexts[context].parent)
+        self.tables[context][node] = result if assumed is None else iv.intersection(result, assumed)
+
+    def _transfer(self, node: Node, args: list[Interval]) -> Interval:
+        if node.op == "const":
+            assert isinstance(node.data, (int, float))
+            return iv.point(float(node.data))
+        operation = OPS[node.op]
+        if self.strict and any(fault.possible(*args) for fault in operation.domain):
+            return iv.ALL
+        result = operation.interval(*args)
+        related = self._relation(node, args)
+        return result if related is None else iv.intersection(result, related)
+
+    def _relation(self, node: Node, args: list[Interval]) -> Interval | None:
+        """What is known because the operands are related: `x * x`, `x - x`, a weighted mean."""
+        if len(node.args) != 2 or args[0].empty or args[1].empty:
+            return None
+        alike = node.args[0] == node.args[1]
+        match node.op:
+            case "mul" if alike:
+                return iv.square(args[0])
+            case "sub" if alike:
+                return iv.point(0.0)
+            case "div" if alike:
+                return iv.point(1.0)
+            case "add":
+                return self._mean(node)
+            case _:
+                return None
+
+    def _mean(self, node: Node) -> Interval | None:
+        """`w * x + (1 - w) * y` lies between `x` and `y` for `w` in [0, 1]."""
+        nodes = self.program.nodes
+        left, right = (nodes[arg] for arg in node.args)
+        if left.op != "mul" or right.op != "mul":
+            return None
+        for i in (0, 1):
+            for j in (0, 1):
+                weight, rest = left.args[i], right.args[j]
+                if not (self._complement(rest, weight) or self._complement(weight, rest)):
+                    continue
+                x, y = self.tables[0].get(left.args[1 - i]), self.tables[0].get(right.args[1 - j])
+                share = self.tables[0].get(weight)
+                if x and y and share and share.within(iv.of(0, 1)):
+                    return iv.mean(iv.union(x, y))
+        return None
+
+    def _complement(self, node: int, of: int) -> bool:
+        """Whether a node is `1 - of`."""
+        known = self.program.nodes[node]
+        if known.op != "sub" or known.args[1] != of:
+            return False
+        one = self.program.nodes[known.args[0]]
+        return one.op == "const" and one.data == 1
+
+    # --- assumptions -----------------------------------------------------------------------------
+
+    def _enter(self, context: int) -> None:
+        own = self.program.contexts[context]
+        self.dead[context] = self.dead[own.parent]
+        if self.dead[context]:
+            return
+        facts = _Facts(self, own.parent, min(_MOST_STEPS, self.work))
+        facts.assume(own.condition, own.truth, 0)
+        self.work -= facts.used
+        self.tables[context] = facts.known
+        self.dead[context] = any(fact.empty for fact in facts.known.values())
+
+
+class _Facts:
+    """What follows for single nodes when a condition is assumed."""
+
+    def __init__(self, ranges: Ranges, context: int, steps: int) -> None:
+        self.ranges = ranges
+        self.context = context
+        self.steps = steps
+        self.used = 0
+        self.known: dict[int, Interval] = {}
+
+    def at(self, node: int) -> Interval:
+        known = self.known.get(node)
+        return self.ranges.at(node, self.context) if known is None else known
+
+    def assume(self, node: int, truth: bool, depth: int) -> None:
+        """A bool is true, or false."""
+        self.known[node] = iv.intersection(self.at(node), iv.TRUE if truth else iv.FALSE)
+        if depth > _DEEPEST or self.used >= self.steps:
+            return
+        self.used += 1
+        known = self.ranges.program.nodes[node]
+        match known.op, truth:
+            case "not", _:
+                self.assume(known.args[0], not truth, depth + 1)
+            case ("and", True) | ("or", False):
+                for arg in known.args:
+                    self.assume(arg, truth, depth + 1)
+            case ("and", False) | ("or", True):
+                self._one_of(known.args[0], known.args[1], truth, depth + 1)
+            case ("all", True) | ("any", False):
+                self.assume(known.args[0], truth, depth + 1)
+            case (("lt" | "le" | "gt" | "ge" | "eq" | "ne"), _):
+                op = known.op if truth else _NOT[known.op]
+                self._compare(op, known.args[0], known.args[1], depth + 1)
+            case _:
+                pass
+
+    def _one_of(self, left: int, right: int, truth: bool, depth: int) -> None:
+        """At least one of two bools is `truth`: what follows from either of them."""
+        sides = []
+        for side in (left, right):
+            facts = _Facts(self.ranges, self.context, self.steps - self.used)
+            facts.known = dict(self.known)
+            facts.assume(side, truth, depth)
+            self.used += facts.used
+            if not any(fact.empty for fact in facts.known.values()):
+                sides.append(facts.known)
+        if not sides:
+            self.known[left] = iv.EMPTY
+        elif len(sides) == 1:
+            self.known = sides[0]
+        else:
+            for node in sides[0].keys() & sides[1].keys():
+                self.known[node] = iv.union(sides[0][node], sides[1][node])
+
+    def _compare(self, op: str, left: int, right: int, depth: int) -> None:
+        if op in ("gt", "ge"):
+            op, left, right = ("lt" if op == "gt" else "le"), right, left
+        x, y = self.at(left), self.at(right)
+        match op:
+            case "eq":
+                self.narrow(left, y, depth)
+                self.narrow(right, x, depth)
+            case "ne":
+                if y.point is not None:
+                    self._replace(left, iv.without(x, y.point), depth)
+                if x.point is not None:
+                    self._replace(right, iv.without(y, x.point), depth)
+            case _:
+                self.narrow(left, iv.of(-inf, y.high, True, y.high_open or op == "lt"), depth)
+                self.narrow(right, iv.of(x.low, inf, x.low_open or op == "lt"), depth)
+
+    def narrow(self, node: int, to: Interval, depth: int) -> None:
+        """A number lies in `to`."""
+        self._replace(node, iv.intersection(self.at(node), to), depth)
+
+    def _replace(self, node: int, new: Interval, depth: int) -> None:
+        """Note what is known of a node, and what follows for its operands."""
+        if new == self.at(node):
+            return
+        self.known[node] = new
+        if depth > _DEEPEST or self.used >= self.steps:
+            return
+        self.used += 1
+        known = self.ranges.program.nodes[node]
+        args = [self.at(arg) for arg in known.args]
+        for arg, to in zip(known.args, _backwards(known.op, new, args), strict=False):
+            self.narrow(arg, to, depth + 1)
+
+
+def _backwards(op: str, result: Interval, args: list[Interval]) -> tuple[Interval, ...]:
+    """What the result of an operation says about its operands; () where nothing."""
+    match op:
+        case "real":
+            return (result,)
+        case "neg":
+            return (iv.neg(result),)
+        case "add":
+            return iv.sub(result, args[1]), iv.sub(result, args[0])
+        case "sub":
+            return iv.add(result, args[1]), iv.sub(args[0], result)
+        case "mul":
+            sides = [iv.ALL if 0 in args[i] else iv.div(result, args[i]) for i in (1, 0)]
+            return tuple(side if 0 in result else iv.without(side, 0.0) for side in sides)
+        case "sqrt":
+            return (iv.square(iv.intersection(result, iv.NOT_NEGATIVE)),)
+        case "abs":
+            size = iv.of(-result.high, result.high, result.high_open, result.high_open)
+            return (iv.without(size, 0.0) if 0 not in result else size,)
+        case "pow" if 0 not in result and args[1].low > 0:
+            return (iv.without(iv.ALL, 0.0),)
+        case _:
+            return ()
