@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 
@@ -40,6 +43,116 @@ class SpecError(Exception):
         super().__init__(render_text(source, diagnostics))
 
 
-def render_text(source: SourceFile, diagnostics: tuple[Diagnostic, ...]) -> str:
-    """The findings as a person reads them, with the source line and carets under the fault."""
-    raise NotImplementedError  # replaced by the front-end work
+def ordered(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
+    """In the order of the text, and each finding once."""
+
+    def place(found: Diagnostic) -> tuple[int, int, str, str]:
+        return (found.span.start, found.span.end, found.code, found.message)
+
+    return tuple(sorted(dict.fromkeys(diagnostics), key=place))
+
+
+# --- as text -------------------------------------------------------------------------------------
+
+_WIDEST = 160
+"""Longer source lines are cut, to what is around the fault."""
+_CONTEXT = 60
+_CUT = "…"
+_TAB = "    "
+
+
+def render_text(source: SourceFile, diagnostics: Iterable[Diagnostic]) -> str:
+    """The findings as a person reads them, with the source line and carets under the fault.
+
+    Nothing in the file can reach the terminal as a control character. Ends with a newline unless
+    there is nothing to say.
+    """
+    return "\n".join(_render_one(source, found) for found in ordered(diagnostics))
+
+
+def _render_one(source: SourceFile, found: Diagnostic) -> str:
+    start, end = source.position(found.span.start), source.position(found.span.end)
+    line = source.line(start.line)
+    last = end.column - 1 if end.line == start.line else len(line)
+    shown, carets = _excerpt(line, start.column - 1, last)
+    margin = " " * len(str(start.line))
+    lines = [
+        f"{found.severity.value}[{found.code}]: {_harmless(found.message)}",
+        f"{margin}--> {_harmless(source.name)}:{start.line}:{start.column}",
+        f"{margin} |",
+        f"{start.line} | {shown}".rstrip(),
+        f"{margin} | {carets}",
+    ]
+    lines += [f"{margin} = note: {_harmless(note)}" for note in found.notes]
+    if found.help is not None:
+        lines.append(f"{margin} = help: {_harmless(found.help)}")
+    return "\n".join(lines) + "\n"
+
+
+def _excerpt(line: str, start: int, end: int) -> tuple[str, str]:
+    """A line as it is shown, and the carets under its characters from `start` to `end`."""
+    left, right, before, after = 0, len(line), "", ""
+    if len(line) > _WIDEST:
+        left = max(0, start - _CONTEXT)
+        right = min(len(line), left + _WIDEST)
+        before, after = _CUT * (left > 0), _CUT * (right < len(line))
+    cells = [_cell(character) for character in line[left:right]]
+    shown = before + "".join(text for text, _ in cells) + after
+    widths = [width for _, width in cells]
+    indent = len(before) + sum(widths[: start - left])
+    length = max(1, sum(widths[start - left : end - left]))
+    return shown, " " * indent + "^" * length
+
+
+def _cell(character: str) -> tuple[str, int]:
+    """How a character is shown, and how many columns of a terminal that takes."""
+    if " " <= character <= "~":
+        return character, 1
+    if character == "\t":
+        return _TAB, len(_TAB)
+    category = unicodedata.category(character)
+    if category in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"):
+        escape = _escape(character)
+        return escape, len(escape)
+    if category in ("Mn", "Me"):
+        return character, 0
+    return character, 2 if unicodedata.east_asian_width(character) in "WF" else 1
+
+
+def _escape(character: str) -> str:
+    code = ord(character)
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{{{code:x}}}"
+
+
+def _harmless(text: str) -> str:
+    """On one line, and without characters that a terminal obeys."""
+    return "".join(_cell(character)[0] for character in text)
+
+
+# --- for machines --------------------------------------------------------------------------------
+
+
+def records(source: SourceFile, diagnostics: Iterable[Diagnostic]) -> list[dict[str, object]]:
+    """The findings as plain data, lines and columns from 1, the end not included."""
+    return [_record(source, found) for found in ordered(diagnostics)]
+
+
+def _record(source: SourceFile, found: Diagnostic) -> dict[str, object]:
+    start, end = source.position(found.span.start), source.position(found.span.end)
+    return {
+        "code": found.code,
+        "severity": found.severity.value,
+        "message": found.message,
+        "file": source.name,
+        "line": start.line,
+        "column": start.column,
+        "end_line": end.line,
+        "end_column": end.column,
+        "notes": list(found.notes),
+        "help": found.help,
+    }
+
+
+def render_json(source: SourceFile, diagnostics: Iterable[Diagnostic]) -> str:
+    """The findings of one file as a JSON list; pure ASCII."""
+    return json.dumps(records(source, diagnostics), indent=2)

@@ -56,9 +56,9 @@ def span_of(token: Token) -> Span:
     return Span(token.start_pos or 0, token.end_pos or 0)
 
 
-def error(code: str, message: str, span: Span, help: str | None = None) -> Diagnostic:
-    """An error without notes."""
-    return Diagnostic(code, Severity.ERROR, message, span, (), help)
+def error(code: str, message: str, span: Span, advice: str | None = None) -> Diagnostic:
+    """An error without notes; `advice` is its help line."""
+    return Diagnostic(code, Severity.ERROR, message, span, (), advice)
 
 
 def lay_out(tokens: Iterable[Token]) -> Layout:

@@ -19,14 +19,14 @@ def empty_file(length: int) -> Diagnostic:
 
 def no_step(name: Ident) -> Diagnostic:
     """The optimizer has no `step:`."""
-    help = "add a block `step:` that updates `param`"
-    return error("syntax", f"the optimizer `{name.text}` has no `step:`", name.span, help)
+    advice = "add a block `step:` that updates `param`"
+    return error("syntax", f"the optimizer `{name.text}` has no `step:`", name.span, advice)
 
 
 def only_docstring(header: Line) -> Diagnostic:
     """There is nothing in the optimizer but its description."""
-    help = "add a block `step:` that updates `param`"
-    return error("syntax", "the optimizer has no `step:`", _extent(header.tokens), help)
+    advice = "add a block `step:` that updates `param`"
+    return error("syntax", "the optimizer has no `step:`", _extent(header.tokens), advice)
 
 
 def no_block(header: Line) -> Diagnostic:

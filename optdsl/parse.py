@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import lru_cache
 
@@ -46,13 +46,13 @@ def decode(data: bytes, name: str) -> tuple[SourceFile, tuple[Diagnostic, ...]]:
         text = _plain_line_ends(data.decode(errors="replace"))
         place = len(_plain_line_ends(data[: problem.start].decode()))
         message = f"the byte 0x{data[problem.start]:02x} here is not UTF-8"
-        help = "save the file as UTF-8"
+        advice = "save the file as UTF-8"
     else:
         place = text.find("\0")
         if place < 0:
             return SourceFile(name, text), ()
-        message, help = "a NUL character stands here", "save the file as plain text in UTF-8"
-    found = error("encoding", message, Span(place, place + 1), help)
+        message, advice = "a NUL character stands here", "save the file as plain text in UTF-8"
+    found = error("encoding", message, Span(place, place + 1), advice)
     return SourceFile(name, text), (found,)
 
 
@@ -73,7 +73,7 @@ def parse(source: SourceFile) -> tuple[syntax.Spec | None, tuple[Diagnostic, ...
         return None, tuple(layout.found) or (mistakes.empty_file(len(source.text)),)
     reader = _Reader(layout)
     spec = reader.read()
-    if spec is None or layout.found:
+    if spec is None:
         return None, tuple(layout.found[:MAX_ERRORS])
     faults = tuple(_faults_of_the_whole(spec))
     if faults:
@@ -110,7 +110,8 @@ def _lark() -> Lark:
 def _tokens(text: str) -> Iterator[Token]:
     """The words of a text. What follows an unclosed `\"\"\"` is not text of the language."""
     session = _lark().parse_interactive(text)
-    for number, token in enumerate(session.lexer_thread.lex(session.parser_state)):
+    lex: Callable[[object], Iterator[Token]] = session.lexer_thread.lex
+    for number, token in enumerate(lex(session.parser_state)):
         if number >= MAX_TOKENS:
             yield Token.new_borrow_pos("TOO_MANY", str(token), token)
             return
@@ -166,13 +167,9 @@ class _Reader:
                 return None
         self._block_is_there()
         for _ in range(self.open):
-            self._dedent(self.lines[-1])
-        spec: syntax.Spec | None = None
-        try:
-            spec = self.session.feed_eof()
-        except UnexpectedToken:
-            assert self.found
-        return spec
+            self._dedent()
+        finish: Callable[[], syntax.Spec] = self.session.feed_eof
+        return None if self.found else finish()
 
     def _blocks(self, line: Line) -> None:
         """Ends and begins blocks as `line` says."""
@@ -183,7 +180,7 @@ class _Reader:
         else:
             self._block_is_there()
         for _ in range(line.closes):
-            self._dedent(line)
+            self._dedent()
 
     def _block_is_there(self) -> None:
         if self.header is not None:
@@ -193,7 +190,7 @@ class _Reader:
             self.session.feed_token(_DEDENT)
             self.header = None
 
-    def _dedent(self, line: Line) -> None:
+    def _dedent(self) -> None:
         try:
             self.session.feed_token(_DEDENT)
         except UnexpectedToken:  # a docstring alone is no block
@@ -221,7 +218,8 @@ class _Reader:
             try:
                 self.session.feed_token(token)
             except UnexpectedToken:
-                accepts = self.session.accepts()
+                ask: Callable[[], set[str]] = self.session.accepts
+                accepts = ask()
                 self.found.append(mistakes.explain(tokens, index, accepts))
                 if token is _NEWLINE and "COLON" in accepts and follows:
                     self.session.feed_token(Token("COLON", ":"))

@@ -37,7 +37,7 @@ class Docstring:
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """A literal; `text` as written (`1e-3`), so that formatting keeps it. Whole iff no `.` or `e`."""
+    """A literal; `text` as written (`1e-3`): formatting keeps it. Whole iff no `.` or `e`."""
 
     text: str
     span: Span = field(compare=False)

@@ -1,5 +1,7 @@
 """Lark's reductions -> the surface tree: one method for each rule of the grammar."""
 
+# ruff: noqa: D102 - a method builds the node of the grammar's rule that has its name
+
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -32,7 +34,9 @@ def _dedent(text: str) -> str:
     first, *rest = text.split("\n")
     if not rest:
         return first.strip()
-    margin = min(len(line) - len(line.lstrip(" ")) for line in rest if line.strip() or line is rest[-1])
+    margin = min(
+        len(line) - len(line.lstrip(" ")) for line in rest if line.strip() or line is rest[-1]
+    )
     return "\n".join([first.strip(), *(line[margin:].rstrip() for line in rest)]).strip()
 
 
@@ -90,9 +94,7 @@ class TreeBuilder(Transformer[Token, syntax.Spec]):
     ) -> syntax.SlotDecl:
         last = initial or shape or names[-1]
         end = span_of(doc) if doc else last.span
-        return syntax.SlotDecl(
-            names, shape, initial, _short_doc(doc), span_of(keyword).to(end)
-        )
+        return syntax.SlotDecl(names, shape, initial, _short_doc(doc), span_of(keyword).to(end))
 
     def names(self, *names: Token) -> tuple[syntax.Ident, ...]:
         return tuple(_ident(name) for name in names)
@@ -110,9 +112,7 @@ class TreeBuilder(Transformer[Token, syntax.Spec]):
         params: tuple[syntax.Ident, ...] | None,
         value: syntax.Expr,
     ) -> syntax.DefDecl:
-        return syntax.DefDecl(
-            _ident(name), params or (), value, span_of(keyword).to(value.span)
-        )
+        return syntax.DefDecl(_ident(name), params or (), value, span_of(keyword).to(value.span))
 
     def sparse(self, keyword: Token, mode: Token) -> syntax.SparseDecl:
         return syntax.SparseDecl(_ident(mode), span_of(keyword).to(span_of(mode)))
