@@ -28,15 +28,17 @@ _MODULES = {
 }
 
 
-def __getattr__(name: str) -> object:
-    """Imports a part of the public API when it is first asked for (PEP 562)."""
-    if name not in _MODULES:
-        raise AttributeError(f"module 'optdsl' has no attribute {name!r}")
-    from importlib import import_module
+if not TYPE_CHECKING:  # a type checker knows the names, and should say so when one is wrong
 
-    value: object = getattr(import_module(_MODULES[name]), name)
-    globals()[name] = value
-    return value
+    def __getattr__(name: str) -> object:
+        """Imports a part of the public API when it is first asked for (PEP 562)."""
+        if name not in _MODULES:
+            raise AttributeError(f"module 'optdsl' has no attribute {name!r}")
+        from importlib import import_module
+
+        value = getattr(import_module(_MODULES[name]), name)
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:

@@ -151,7 +151,8 @@ def check(specs: tuple[str, ...], layout: Literal["text", "json", "sarif", "gith
     else:
         from optdsl import reports
 
-        click.echo(reports.RENDERERS[layout]([(one.file, one.diagnostics) for one in compiled]))
+        text = reports.RENDERERS[layout]([(one.file, one.diagnostics) for one in compiled])
+        click.echo(text, nl=bool(text))
     if findings:
         raise SystemExit(1)
 
@@ -285,8 +286,9 @@ def _read(spec: str) -> bytes:
     """The contents of a file, `-` being standard input."""
     try:
         if spec == "-":
-            stream = click.get_binary_stream("stdin")
-            return stream.read(_READ_LIMIT)
+            if sys.stdin is None:  # closed by whoever started this process
+                raise Failure("there is no standard input")
+            return sys.stdin.buffer.read(_READ_LIMIT)
         with Path(spec).open("rb") as file:
             return file.read(_READ_LIMIT)
     except FileNotFoundError:

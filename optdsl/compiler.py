@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Literal
 
 from optdsl import ir, syntax
-from optdsl.diagnostics import Diagnostic, Severity, SpecError
+from optdsl.diagnostics import Diagnostic, Severity, SpecError, ordered
 from optdsl.source import SourceFile
 
 if TYPE_CHECKING:
@@ -66,8 +66,9 @@ class Compiled:
 
     @property
     def base_name(self) -> str:
-        """The file's name without its folder: the same on every machine."""
-        return Path(self.file.name).name
+        """The file's name without its folder: the same on every machine, and fit for a comment."""
+        name = Path(self.file.name).name
+        return "".join(letter if letter.isprintable() else "?" for letter in name)
 
     @property
     def hash(self) -> str:
@@ -89,7 +90,7 @@ def compile_bytes(data: bytes, name: str) -> Compiled:
         return Compiled(source, None, None, found)
     compiled = compile_source(source)
     return Compiled(
-        source, compiled.spec, compiled.optimizer, _sorted(found + compiled.diagnostics)
+        source, compiled.spec, compiled.optimizer, ordered(found + compiled.diagnostics)
     )
 
 
@@ -100,14 +101,14 @@ def compile_source(source: SourceFile) -> Compiled:
 
     spec, diagnostics = parse.parse(source)
     if spec is None:
-        return Compiled(source, None, None, _sorted(diagnostics))
+        return Compiled(source, None, None, ordered(diagnostics))
     optimizer, found = check.check(spec)
     diagnostics += found
     if optimizer is None or _has_error(diagnostics):
-        return Compiled(source, spec, None, _sorted(diagnostics))
+        return Compiled(source, spec, None, ordered(diagnostics))
     diagnostics += unused.unused(optimizer, spec)
     diagnostics += domain.domain(optimizer, source).diagnostics
-    return Compiled(source, spec, optimizer, _sorted(diagnostics))
+    return Compiled(source, spec, optimizer, ordered(diagnostics))
 
 
 def compile(text_or_path: str | Path) -> Compiled:
@@ -163,7 +164,3 @@ def load(path: str | Path) -> ModuleType:
 
 def _has_error(diagnostics: tuple[Diagnostic, ...]) -> bool:
     return any(found.severity is Severity.ERROR for found in diagnostics)
-
-
-def _sorted(diagnostics: tuple[Diagnostic, ...]) -> tuple[Diagnostic, ...]:
-    return tuple(sorted(diagnostics, key=lambda found: (found.span.start, found.span.end)))
