@@ -176,7 +176,8 @@ def _diagnostic(
     noun = fault.subject.format(f"`{text}`")
     if witness:
         message = f"{noun} can be {fault.words}"
-        note = f"`{text}` is {witness.value:g} {witness.when}"
+        verb = "is" if witness.when else "can be"
+        note = f"`{text}` {verb} {witness.value:g} {witness.when}".rstrip()
     else:
         message = f"{noun} may be {fault.words}: the opposite could not be proved"
         note = f"as far as the analysis can tell, `{text}` lies in {interval}"
@@ -202,7 +203,7 @@ def _text(source: SourceFile, span: Span) -> str:
 
 
 def _help(fault: Fault, witness: Witness | None) -> str:
-    if witness and witness.needs == ("t",):
+    if witness and witness.needs == ("t",) and witness.t == 1:
         return "`t` is 1 on the first step: use `t`, or guard the expression with `where`"
     hypers = [name for name in witness.needs if name not in _NOT_HYPERS] if witness else []
     narrow = f", narrow the interval of `{hypers[0]}`" if hypers else ""

@@ -17,7 +17,7 @@ from optdsl.analysis.values import Duty, Program
 from optdsl.intervals import Interval
 from optdsl.ops import Fault
 
-_MOST_WORK = 40_000  # values to compute before giving up
+_MOST_WORK = 20_000  # values to compute before giving up
 _STEPS = 3  # steps to run from the initial state
 _DIMENSIONS = ((1, 1, 1, 1), (2, 1, 1, 1), (0, 1, 1, 1), (2, 3, 2, 6))
 _DIMENSION_NAMES = ("rank", "rows", "cols", "size")
@@ -30,6 +30,7 @@ class Witness:
 
     value: float
     when: str
+    t: float
     needs: tuple[str, ...]
 
 
@@ -42,7 +43,8 @@ def witnesses(
 ) -> dict[int, Witness]:
     """Witnesses by index into `found`; `known` are the intervals of all inputs."""
     search = _Search(optimizer, steps, known, found)
-    for scenario in _scenarios(optimizer, steps):
+    names = {name for index in range(len(found)) for name in search.reach(index)[1]}
+    for scenario in _scenarios(optimizer, steps, names):
         if len(search.witnesses) == len(found) or search.work < 0:
             break
         search.run(scenario)
@@ -55,26 +57,33 @@ def _numbers(steps: Program) -> list[float]:
     return [0.0, 1.0, -1.0, *sorted(literals - {0.0, 1.0, -1.0}, key=abs)[:6]]
 
 
-def _scenarios(optimizer: ir.Optimizer, steps: Program) -> Iterator[dict[str, float]]:
-    """Values for everything but `t` and the slots, the plainest first."""
+def _scenarios(
+    optimizer: ir.Optimizer, steps: Program, names: set[str]
+) -> Iterator[dict[str, float]]:
+    """Values for everything but `t` and the slots, the plainest first; only `names` matter."""
     default = {hyper.name: float(hyper.default) for hyper in optimizer.hypers}
     numbers = _numbers(steps)
     corners = [default]
     for hyper in optimizer.hypers:
-        ends = (hyper.interval.low, hyper.interval.high)
-        tried = dict.fromkeys([*ends, *numbers, *(-number for number in numbers)])
-        corners += [{**default, hyper.name: value} for value in tried if abs(value) < inf]
+        if hyper.name in names:
+            ends = (hyper.interval.low, hyper.interval.high)
+            tried = dict.fromkeys([*ends, *numbers, *(-number for number in numbers)])
+            corners += [{**default, hyper.name: value} for value in tried if abs(value) < inf]
     corners += [
         {name: pick(corner[name] for corner in corners) for name in default} for pick in (min, max)
     ]
-    for dimensions in _DIMENSIONS:
-        sizes = dict(zip(_DIMENSION_NAMES, map(float, dimensions), strict=True))
-        for corner in corners:
-            for grad, param in _TENSORS:
-                yield {**sizes, **corner, "grad": grad, "param": param}
+    sizes = [dict(zip(_DIMENSION_NAMES, map(float, it), strict=True)) for it in _DIMENSIONS]
+    tensors = _TENSORS if names & {"grad", "param"} else _TENSORS[:1]
+    worlds = [
+        *({**size, **default} for size in sizes),
+        *({**sizes[0], **corner} for corner in corners),
+    ]
+    for world in worlds:
+        for grad, param in tensors:
+            yield {**world, "grad": grad, "param": param}
     for number in numbers:
-        yield {**sizes, **default, "grad": number, "param": 1.0}
-        yield {**sizes, **default, "grad": 1.0, "param": number}
+        yield {**worlds[0], "grad": number, "param": 1.0}
+        yield {**worlds[0], "grad": 1.0, "param": number}
 
 
 class _Search:
@@ -134,17 +143,19 @@ class _Search:
             if ranges.at(own.condition, own.parent).point != own.truth:
                 return None
             context = own.parent
-        args = [ranges.at(arg, duty.context) for arg in duty.args]
+        before = [iv.ALL] * fault.argument  # what is divided does not matter
+        args = [ranges.at(arg, duty.context) for arg in duty.args[fault.argument :]]
         if any(arg.empty or abs(arg.low) == inf or abs(arg.high) == inf for arg in args):
             return None
         ends = ([iv.point(arg.low) for arg in args], [iv.point(arg.high) for arg in args])
-        certain = all(fault.possible(*end) for end in ends) and args[-1].point is not None
-        return args[fault.argument].low if certain else None
+        certain = all(fault.possible(*before, *end) for end in ends) and args[-1].point is not None
+        return args[0].low if certain else None
 
     # --- in words --------------------------------------------------------------------------------
 
     def witness(self, index: int, fixed: Inputs, t: float) -> Witness:
         """The witness with every input let go that does not matter."""
+        duty, fault = self.found[index]
         near, far = self.reach(index)
         as_t = iv.point(t)
         needs = []
@@ -169,12 +180,14 @@ class _Search:
             for name in near
             if name in self.steps.initial
         }
-        return Witness(value, _words(needs, fixed, t, state), tuple(needs))
+        argument = duty.call.args[fault.argument]
+        own = argument.name if isinstance(argument, ir.Ref) else ""
+        return Witness(value, _words(own, needs, fixed, t, state), t, tuple(needs))
 
     def reach(self, index: int) -> tuple[list[str], set[str]]:
         """The inputs of the step that a finding depends on, and those of all steps before it."""
-        duty, _ = self.found[index]
-        near = [name for arg in duty.args for name in self.names(arg)]
+        duty, fault = self.found[index]
+        near = [name for arg in duty.args[fault.argument :] for name in self.names(arg)]
         far, todo = set(near), list(near)
         while todo:
             name = todo.pop()
@@ -191,21 +204,20 @@ class _Search:
         return sorted(str(known.data) for known in below if known.op == "input")
 
 
-def _words(needs: list[str], fixed: Inputs, t: float, state: dict[str, float | None]) -> str:
-    """`at t = 1 with beta = 1 when `grad` has been 0 (v = 0)`."""
-    parts = [f"at t = {t:g}"] if "t" in needs else []
-    named = [
-        f"{name} = {fixed[name].low:g}" for name in needs if name not in ("t", "grad", "param")
-    ]
-    if named:
-        parts.append("with " + ", ".join(named))
+def _words(
+    own: str, needs: list[str], fixed: Inputs, t: float, state: dict[str, float | None]
+) -> str:
+    """``at t = 1 with beta = 1 when `grad` has been 0 (v = 0)``; nothing about `own`."""
+    parts = [f"at t = {t:g}"] if "t" in needs and own != "t" else []
+    hypers = [name for name in needs if name not in ("t", "grad", "param", own)]
+    if hypers:
+        parts.append("with " + ", ".join(f"{name} = {fixed[name].low:g}" for name in hypers))
     verb = "has been" if state else "is"
-    tensors = [
-        f"`{name}` {verb} {fixed[name].low:g}" for name in ("grad", "param") if name in needs
-    ]
+    tensors = [name for name in ("grad", "param") if name in needs and name != own]
     if tensors:
-        parts.append("when " + " and ".join(tensors))
-    held = [f"{name} = {value:g}" for name, value in state.items() if value is not None]
+        said = [f"`{name}` {verb} {fixed[name].low:g}" for name in tensors]
+        parts.append("when " + " and ".join(said))
+    held = [f"{name} = {it:g}" for name, it in state.items() if it is not None and name != own]
     if held:
         parts.append(f"({', '.join(held)})")
-    return " ".join(parts) if parts else "whatever the inputs are"
+    return " ".join(parts)

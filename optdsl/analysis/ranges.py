@@ -16,11 +16,15 @@ _MOST_WORK = 20_000  # and all assumptions of a program together
 
 _NOT = {"lt": "ge", "le": "gt", "gt": "le", "ge": "lt", "eq": "ne", "ne": "eq"}
 
+UNDEFINED = Interval()
+"""What an operation outside its domain gives, and whatever is computed from that: known by `is`."""
+
 
 class Ranges:
     """The interval of every node of a program in every context.
 
-    With `strict`, an operation that may leave its domain may give anything.
+    With `strict`, the result of an operation that may leave its domain is UNDEFINED; without, it is
+    what the operation gives inside its domain, so that one fault is not reported many times.
     """
 
     def __init__(
@@ -56,6 +60,9 @@ class Ranges:
         known = self.program.nodes[node]
         args = [self.at(arg, where) for arg, where in zip(known.args, contexts, strict=True)]
         result = self._transfer(known, args)
+        if result is UNDEFINED:
+            self.tables[context][node] = result
+            return
         assumed = self.tables[context].get(node)
         if assumed is None and context:
             assumed = self.at(node, self.program.contexts[context].parent)
@@ -66,8 +73,11 @@ class Ranges:
             assert isinstance(node.data, (int, float))
             return iv.point(float(node.data))
         operation = OPS[node.op]
-        if self.strict and any(fault.possible(*args) for fault in operation.domain):
-            return iv.ALL
+        if self.strict and (
+            any(arg is UNDEFINED for arg in args)
+            or any(fault.possible(*args) for fault in operation.domain)
+        ):
+            return UNDEFINED
         result = operation.interval(*args)
         related = self._relation(node, args)
         return result if related is None else iv.intersection(result, related)

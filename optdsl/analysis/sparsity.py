@@ -1,0 +1,214 @@
+"""What a rule does to rows whose gradient is zero: may a sparse step touch the other rows only?
+
+It may where, with `grad = 0`, every update of a row is the identity, no row needs another, and no
+state is shared between rows. Identity is decided on values: with the gradient 0 and the slots
+within their invariants, sums, products and quotients are simplified, and what is left for a slot
+must be the slot itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import assert_never
+
+from optdsl import intervals as iv
+from optdsl import ir
+from optdsl.analysis.domain import inputs, invariants
+from optdsl.analysis.ranges import Ranges
+from optdsl.analysis.values import Compute, Node, Program, program
+from optdsl.ops import OPS, Rule
+
+
+@dataclass(frozen=True, slots=True)
+class Sparsity:
+    """Which rows a sparse step has to touch.
+
+    `touched_rows`: an exact step may leave the rows without a gradient alone. `row_local`: no row
+    needs another. Both hold for variables of rank `min_rank` and above. `reasons` say why.
+    """
+
+    touched_rows: bool
+    row_local: bool
+    min_rank: int
+    reasons: tuple[str, ...]
+
+
+def sparsity(optimizer: ir.Optimizer) -> Sparsity:
+    """Decide how a rule treats rows whose gradient is zero."""
+    ranks = [1]
+    mixing, shared = [], []
+    for statement in _statements(optimizer.step):
+        value = statement.condition if isinstance(statement, ir.If) else statement.value
+        for call in _reductions(value):
+            rank = _local_rank(call.axis)
+            if rank:
+                ranks.append(rank)
+            else:
+                where = "the whole variable" if call.axis is None else "the leading axis"
+                mixing.append(f"`{statement.equation}` mixes rows: `{call.op}` is over {where}")
+    slots = {slot.name: slot for slot in optimizer.slots}
+    for name in dict.fromkeys(_updates(optimizer)):
+        if name in slots:
+            rank = _row_rank(slots[name])
+            if rank:
+                ranks.append(rank)
+            else:
+                shared.append(f"`{name}` is one value for several rows, and the step updates it")
+    changed, kept = _split(optimizer)
+    changing = [f"`{equation}` can change a row whose gradient is zero" for equation in changed]
+    reasons = tuple(dict.fromkeys([*changing, *mixing, *shared]))
+    if reasons:
+        return Sparsity(False, not mixing, max(ranks), reasons)
+    listed = ", ".join(f"`{equation}`" for equation in kept)
+    why = [f"every update is the identity where the gradient is zero: {listed}"]
+    why.append("no row needs the values of another row")
+    if max(ranks) > 1:
+        why.append(f"that holds for variables of rank {max(ranks)} and above")
+    return Sparsity(True, True, max(ranks), tuple(why))
+
+
+# --- rows that need other rows -------------------------------------------------------------------
+
+
+def _statements(body: tuple[ir.Stmt, ...]) -> Iterator[ir.Stmt]:
+    for statement in body:
+        yield statement
+        if isinstance(statement, ir.If):
+            yield from _statements(statement.then)
+            yield from _statements(statement.orelse)
+
+
+def _updates(optimizer: ir.Optimizer) -> Iterator[str]:
+    """The names that the step updates, once for each statement that does."""
+    for statement in _statements(optimizer.step):
+        if isinstance(statement, ir.Set):
+            yield statement.target
+
+
+def _reductions(expr: ir.Expr) -> Iterator[ir.Call]:
+    if isinstance(expr, ir.Call):
+        if OPS[expr.op].rule in (Rule.REDUCE_REAL, Rule.REDUCE_BOOL):
+            yield expr
+        for arg in expr.args:
+            yield from _reductions(arg)
+
+
+def _local_rank(axis: int | str | None) -> int:
+    """The smallest rank for which a reduction over `axis` stays inside a row; 0 where none does."""
+    if axis is None or axis == 0:
+        return 0
+    return 1 - axis if isinstance(axis, int) and axis < 0 else 1
+
+
+def _row_rank(slot: ir.Slot) -> int:
+    """The smallest rank for which a slot has its own values for each row; 0 where it never has."""
+    match slot.shape:
+        case ir.SlotShape.SCALAR:
+            return 0
+        case ir.SlotShape.PARAM | ir.SlotShape.ROW:
+            return 1
+        case ir.SlotShape.REDUCED:
+            return _local_rank(slot.axis)
+        case _:
+            assert_never(slot.shape)
+
+
+# --- updates where the gradient is zero ----------------------------------------------------------
+
+
+def _split(optimizer: ir.Optimizer) -> tuple[list[str], list[str]]:
+    """The equations of the updates that can change a row without a gradient, and of the others."""
+    steps = program(optimizer)
+    known = {**inputs(optimizer), **invariants(optimizer, steps), "grad": iv.point(0.0)}
+    simple = _Simplifier(steps, Ranges(steps, known, strict=True))
+    same = {name: simple.kept(name) for name in steps.final}
+    changed: list[str] = []
+    kept: list[str] = []
+    for statement in _statements(optimizer.step):
+        if isinstance(statement, ir.Set):
+            (kept if same[statement.target] else changed).append(statement.equation)
+    return changed, kept
+
+
+class _Simplifier:
+    """Values up to algebra: two values with the same key are equal, whatever the inputs are."""
+
+    def __init__(self, steps: Program, ranges: Ranges) -> None:
+        self.steps = steps
+        self.ranges = ranges
+        self.numbers: dict[tuple[object, ...], int] = {}
+        self.keys: list[dict[int, int]] = [{} for _ in steps.contexts]
+        for node in steps.inputs.values():
+            value = ranges.at(node).point
+            key = ("input", node) if value is None else ("value", value)
+            self.keys[0][node] = self.number(*key)
+        for entry in steps.tape:
+            if isinstance(entry, Compute) and not ranges.dead[entry.context]:
+                self.keys[entry.context][entry.node] = self.simplify(entry)
+
+    def kept(self, name: str) -> bool:
+        """Whether a slot, or `param`, is after the step what it was before."""
+        return self.steps.final[name] == self.steps.inputs.get(name) or self.key(
+            self.steps.final[name], 0
+        ) == self.key(self.steps.inputs[name], 0)
+
+    def number(self, *key: object) -> int:
+        return self.numbers.setdefault(key, len(self.numbers))
+
+    def key(self, node: int, context: int) -> int:
+        """What a node is in a context."""
+        where = context
+        while where >= 0:
+            if node in self.keys[where]:
+                return self.keys[where][node]
+            where = self.steps.contexts[where].parent
+        return self.number("unknown", node, context)
+
+    def simplify(self, entry: Compute) -> int:
+        node = self.steps.nodes[entry.node]
+        value = self.ranges.at(entry.node, entry.context).point
+        if value is not None:
+            return self.number("value", value)
+        args = tuple(
+            self.key(arg, where) for arg, where in zip(node.args, entry.contexts, strict=True)
+        )
+        left = self.same_as(node, entry, args)
+        return self.number(node.op, node.data, node.type, *args) if left is None else left
+
+    def same_as(self, node: Node, entry: Compute, args: tuple[int, ...]) -> int | None:
+        """The argument that a value is equal to, if it is equal to one."""
+        ranges = [
+            self.ranges.at(arg, where) for arg, where in zip(node.args, entry.contexts, strict=True)
+        ]
+        match node.op:
+            case "add" | "mul":
+                unit = 0.0 if node.op == "add" else 1.0
+                equal = [ranges[1].point == unit, ranges[0].point == unit]
+            case "sub" | "div" | "pow":
+                equal = [ranges[1].point == (0.0 if node.op == "sub" else 1.0)]
+            case "max":
+                equal = [ranges[0].low >= ranges[1].high, ranges[1].low >= ranges[0].high]
+            case "min":
+                equal = [ranges[0].high <= ranges[1].low, ranges[1].high <= ranges[0].low]
+            case "clip":
+                equal = [ranges[1].high <= ranges[0].low and ranges[0].high <= ranges[2].low]
+            case "abs":
+                equal = [ranges[0].low >= 0]
+            case "where":
+                return self.branch(entry, args)
+            case "real":
+                equal = [True]
+            case _:
+                return None
+        alike = node.op in ("max", "min") and args[0] == args[1]
+        return (
+            args[0] if alike else next((a for a, it in zip(args, equal, strict=False) if it), None)
+        )
+
+    def branch(self, entry: Compute, args: tuple[int, ...]) -> int | None:
+        """The branch that is always taken, or what both branches are."""
+        yes, no = (self.ranges.dead[context] for context in entry.contexts[1:])
+        if args[1] == args[2] or no:
+            return args[1]
+        return args[2] if yes else None
