@@ -102,7 +102,9 @@ def _turning_values(op: str, args: Sequence[Bounded]) -> list[Array]:
             y = args[1]
             at_zero = [np.power(0.0, y.low), np.power(0.0, y.high)]
             left_of_pole = np.where(y.low < 0, -np.inf, np.nan)  # -0.0 is on its left too
-            return [np.where(_spans(x, 0.0), end, np.nan) for end in (*at_zero, left_of_pole)]
+            one = (_spans(x, 1.0) & y.nan) | (x.nan & _spans(y, 0.0))  # whatever NaN is
+            turns = [np.where(_spans(x, 0.0), end, np.nan) for end in (*at_zero, left_of_pole)]
+            return [*turns, np.where(one, 1.0, np.nan)]
     return []
 
 
@@ -132,16 +134,18 @@ def _remainder(result: Bounded, a: Bounded, b: Bounded) -> Bounded:
     """Where the quotient may fall on either side of an integer, any remainder is possible."""
     turns = [np.floor(x / y) for x, y in product((a.low, a.high), (b.low, b.high))]
     first, last = np.minimum.reduce(turns), np.maximum.reduce(turns)  # NaN if one is
-    low = np.where(first == last, result.low, np.minimum(b.low, 0.0))
-    high = np.where(first == last, result.high, np.maximum(b.high, 0.0))
+    same = (first == last) & ~_reaches_infinity(b)
+    low = np.where(same, result.low, np.minimum(b.low, 0.0))
+    high = np.where(same, result.high, np.maximum(b.high, 0.0))
     return replace(result, low=low, high=high, nan=result.nan | _spans(b, 0.0))
 
 
 def _power_of_negative(result: Bounded, x: Bounded, y: Bounded) -> Bounded:
     """A negative base has powers of either sign at whole exponents, and none between them."""
     wild = (x.low < 0) & (y.low < y.high)
+    undefined = (x.low < 0) & (np.rint(y.low) != y.low)
     low, high = np.where(wild, -np.inf, result.low), np.where(wild, np.inf, result.high)
-    return replace(result, low=low, high=high, nan=result.nan | wild)
+    return replace(result, low=low, high=high, nan=result.nan | wild | undefined)
 
 
 def _operation_error(op: str, args: Sequence[Bounded], form: Format) -> Array | float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import isinf
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -17,20 +17,26 @@ SHAPES: tuple[tuple[int, ...], ...] = ((), (3,), (6, 4), (2, 3, 4))
 GRADIENT_KINDS = ("ordinary", "zeros", "zero rows", "huge", "tiny", "mixed", "equal")
 
 
-def decimals() -> st.SearchStrategy[float]:
+def decimals(largest_exponent: int) -> st.SearchStrategy[float]:
     """Positive numbers as people write them: two digits and an exponent of ten."""
-    return st.builds(lambda d, e: float(f"{d}e{e}"), st.integers(1, 99), st.integers(-9, 1))
+    exponents = st.integers(-9, largest_exponent)
+    return st.builds(lambda d, e: float(f"{d}e{e}"), st.integers(1, 99), exponents)
 
 
-@st.composite
-def reals(draw: st.DrawFn, hyper: ir.Hyper) -> float:
-    """From the interval: the default, ends that are closed, close to the ends, and in between."""
-    interval = hyper.interval
-    choices = [st.just(float(hyper.default)), decimals(), decimals().map(lambda x: -x)]
-    for end, inward in ((interval.low, 1.0), (interval.high, -1.0)):
-        if not isinf(end):
-            choices += [st.just(end), decimals().map(lambda x, e=end, s=inward: e + s * x)]
-    return draw(st.one_of(choices).filter(lambda x: x in interval))
+def reals(hyper: ir.Hyper) -> st.SearchStrategy[float]:
+    """From the interval: the default, the ends that are closed, close to the ends, in between."""
+    low, high = hyper.interval.low, hyper.interval.high
+    known = [float(hyper.default), low, high, 0.0]
+    choices = [st.sampled_from([x for x in known if isfinite(x) and x in hyper.interval])]
+    bounded = isfinite(high - low)
+    distances = decimals(-2).map(lambda x: x * (high - low)) if bounded else decimals(1)
+    if isfinite(low):
+        choices.append(distances.map(lambda x: low + x))
+    if isfinite(high):
+        choices.append(distances.map(lambda x: high - x))
+    if not isfinite(low) and not isfinite(high):
+        choices += [distances, distances.map(lambda x: -x)]
+    return st.one_of(choices)
 
 
 def values(hyper: ir.Hyper) -> st.SearchStrategy[Any]:
