@@ -23,7 +23,11 @@ _DEFAULT_OF = {
 
 
 def declare(spec: syntax.Spec, report: Reporter) -> Names:
-    """Collects what a specification declares; reports reserved and repeated names."""
+    """Collects what a specification declares; reports reserved and repeated names.
+
+    A hyperparameter whose name is declared again, as something else perhaps, gets no type: whatever
+    uses the name may mean either.
+    """
     hypers: dict[str, Type | None] = {}
     slots: dict[str, Type | None] = {}
     macros: dict[str, syntax.DefDecl] = {}
@@ -59,6 +63,8 @@ def _is_new(name: syntax.Ident, names: Names, report: Reporter, *, hyper: bool =
             f"`{name.text}` is already {previous}",
             "give one of them another name",
         )
+        if name.text in names.hypers:
+            names.hypers[name.text] = None
         return False
     if not (hyper and name.text in OWNED_BY_KERAS):
         report_reserved(name, report)

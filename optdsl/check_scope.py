@@ -71,9 +71,9 @@ class Budget:
 class Names:
     """What the declarations of a specification define. A type None belongs to a faulty one."""
 
-    hypers: Mapping[str, ir.Type | None]
-    slots: Mapping[str, ir.Type | None]
-    macros: Mapping[str, syntax.DefDecl]
+    hypers: dict[str, ir.Type | None]
+    slots: dict[str, ir.Type | None]
+    macros: dict[str, syntax.DefDecl]
 
     def kind_of(self, name: str) -> str | None:
         """What a declared name is, in words; None for one that is not declared."""

@@ -241,6 +241,8 @@ def _target_type(target: syntax.Ident, flow: Flow, scope: Scope) -> Type | None:
             if name == "t"
             else "give the new value a name of its own, with `=`",
         )
+    elif name in scope.names.hypers and scope.names.hypers[name] is None:
+        pass  # its declaration has an error, perhaps that a slot has the same name
     elif (what := scope.names.kind_of(name)) is not None:
         help_ = "give the new value another name, with `=`; what lasts between steps is a `slot`"
         scope.error("update-of-constant", target.span, f"`{name}` is {what}, not a slot", help_)
