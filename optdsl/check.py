@@ -6,7 +6,7 @@ from typing import assert_never
 
 from optdsl import ir, syntax
 from optdsl.check_decls import check_macros, declare, hyper_of, slots_of
-from optdsl.check_names import closest, why_reserved_class
+from optdsl.check_names import why_reserved_class
 from optdsl.check_scope import Budget, Names, Place, Reporter, Scope
 from optdsl.check_step import check_step, updates_param
 from optdsl.diagnostics import Diagnostic
@@ -101,7 +101,7 @@ def _sparse(decls: list[syntax.SparseDecl], report: Reporter) -> str:
         report.error("duplicate-name", extra.span, "`sparse` is declared already", help_)
     for decl in decls:
         if decl.mode.text not in _SPARSE_MODES:
-            meant = closest(decl.mode.text, _SPARSE_MODES)
+            meant = report.closest(decl.mode.text, _SPARSE_MODES)
             report.error(
                 "bad-argument",
                 decl.mode.span,

@@ -6,7 +6,7 @@ from math import inf
 
 from optdsl import ir, syntax
 from optdsl.check_expr import axis_number, check_macro, infer_whole, number
-from optdsl.check_names import OWNED_BY_KERAS, closest, why_reserved
+from optdsl.check_names import OWNED_BY_KERAS, why_reserved
 from optdsl.check_scope import Budget, Names, Place, Reporter, Scope
 from optdsl.check_types import describe_shape, fits, real
 from optdsl.intervals import Interval
@@ -133,7 +133,7 @@ def _kind(decl: syntax.HyperDecl, report: Reporter) -> Kind | None:
     kind = _KINDS.get(decl.kind.text)
     if kind is None:
         word = decl.kind.text
-        meant = _OTHER_KINDS.get(word) or closest(word, _KINDS)
+        meant = _OTHER_KINDS.get(word) or report.closest(word, _KINDS)
         report.error(
             "undefined-name",
             decl.kind.span,
@@ -323,7 +323,7 @@ def _slot_shape(
         return None
     known = {form.value: form for form in SlotShape}
     if name not in known:
-        meant = closest(name, known)
+        meant = report.closest(name, known)
         report.error(
             "undefined-name",
             shape.name.span,

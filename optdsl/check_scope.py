@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -14,6 +14,7 @@ from optdsl.source import Span
 
 MAX_NODES = 10_000
 MAX_DEPTH = 128
+MAX_SUGGESTIONS = 100
 TOO_DEEP = f"the expression is nested more than {MAX_DEPTH} deep"
 
 
@@ -31,6 +32,15 @@ class Reporter:
     """Collects errors; the same error at the same place counts once."""
 
     found: dict[tuple[str, Span, str], Diagnostic] = field(default_factory=dict)
+    suggestions: int = 0
+
+    def closest(self, name: str, candidates: Iterable[str]) -> str | None:
+        """What somebody who wrote `name` probably meant; None where nothing is close.
+
+        Only the first unknown names are compared: a file with more has another problem.
+        """
+        self.suggestions += 1
+        return closest(name, candidates) if self.suggestions <= MAX_SUGGESTIONS else None
 
     def error(
         self,
@@ -138,7 +148,8 @@ class Scope:
 
     def error(self, code: str, span: Span, message: str, help: str | None = None) -> None:  # noqa: A002
         """Adds one error, with the macros that lead to it."""
-        notes = tuple(f"found while expanding `{shorten(format_expr(c))}`" for c in self.calls)
+        calls = self.calls if len(self.calls) < 3 else (self.calls[0], self.calls[-1])
+        notes = tuple(f"found while expanding `{shorten(format_expr(call))}`" for call in calls)
         self.report.error(code, span, message, help, notes)
 
     @property
@@ -188,7 +199,7 @@ def _why_unreadable(text: str, scope: Scope) -> tuple[str, str, str | None]:
     visible = {*scope.names.hypers, *READABLE[place], *(scope.arguments or ()), *CONSTANTS}
     if place is Place.STEP:
         visible |= {*scope.names.slots, *scope.locals}
-    meant = closest(text, visible - {"inf"})
+    meant = scope.report.closest(text, visible - {"inf"})
     declare = f"declare it with `hyper {text} = …` or `slot {text}`, or assign it above with `=`"
     help_ = f"did you mean `{meant}`?" if meant else READABLE_HELP[place] or declare
     return "undefined-name", f"`{text}` is not defined", help_
@@ -228,6 +239,6 @@ def report_no_function(call: syntax.CallExpr, scope: Scope) -> None:
         return
     help_ = _OTHER_SPELLINGS.get(name)
     if help_ is None:
-        meant = closest(name, FUNCTIONS | set(scope.names.macros))
+        meant = scope.report.closest(name, FUNCTIONS | set(scope.names.macros))
         help_ = f"did you mean `{meant}`?" if meant else None
     scope.error("undefined-name", span, f"there is no function `{name}`", help_)

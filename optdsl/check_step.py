@@ -9,7 +9,7 @@ from typing import assert_never
 from optdsl import ir, syntax
 from optdsl.check_decls import report_reserved
 from optdsl.check_expr import infer_whole
-from optdsl.check_names import GIVEN, closest
+from optdsl.check_names import GIVEN
 from optdsl.check_scope import Scope
 from optdsl.check_types import describe_kind, describe_shape, fits, join, real
 from optdsl.format import format_statement
@@ -247,7 +247,7 @@ def _target_type(target: syntax.Ident, flow: Flow, scope: Scope) -> Type | None:
         help_ = "give the new value another name, with `=`; what lasts between steps is a `slot`"
         scope.error("update-of-constant", target.span, f"`{name}` is {what}, not a slot", help_)
     else:
-        meant = closest(name, {*scope.names.slots, "param"})
+        meant = scope.report.closest(name, {*scope.names.slots, "param"})
         help_ = f"did you mean `{meant}`?" if meant else f"declare it: `slot {name}`"
         scope.error("undefined-name", target.span, f"there is no slot `{name}`", help_)
     return None
