@@ -118,15 +118,16 @@ def _row_rank(slot: ir.Slot) -> int:
 
 
 def _split(optimizer: ir.Optimizer) -> tuple[list[str], list[str]]:
-    """The equations of the updates that can change a row without a gradient, and of the others."""
+    """The updates of rows that can change one without a gradient, and the others, as equations."""
     steps = program(optimizer)
     known = {**inputs(optimizer), **invariants(optimizer, steps), "grad": iv.point(0.0)}
     simple = _Simplifier(steps, Ranges(steps, known, strict=True))
     same = {name: simple.kept(name) for name in steps.final}
+    rows = {"param", *(slot.name for slot in optimizer.slots if _row_rank(slot))}
     changed: list[str] = []
     kept: list[str] = []
     for statement in _statements(optimizer.step):
-        if isinstance(statement, ir.Set):
+        if isinstance(statement, ir.Set) and statement.target in rows:
             (kept if same[statement.target] else changed).append(statement.equation)
     return changed, kept
 

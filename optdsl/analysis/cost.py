@@ -1,0 +1,61 @@
+"""What a rule costs: memory for its slots, and tensors that a step reads and writes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import assert_never
+
+from optdsl import ir
+from optdsl.analysis.values import program
+
+FLOAT32_BYTES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Memory and traffic of a float32 variable.
+
+    `slots` says for each slot what it holds; `bytes_per_parameter` counts those as large as the
+    variable. `reads` and `writes` are numbers of tensors as large as the variable in a dense step.
+    """
+
+    slots: tuple[tuple[str, str], ...]
+    bytes_per_parameter: int
+    smaller: tuple[str, ...]
+    reads: int
+    writes: int
+
+
+def cost(optimizer: ir.Optimizer) -> Cost:
+    """Count the slots of an optimizer and what a dense step moves."""
+    steps = program(optimizer)
+    full = {slot.name for slot in optimizer.slots if slot.shape is ir.SlotShape.PARAM} | {"param"}
+    written = {
+        name for name, node in steps.final.items() if name in full and node != steps.inputs[name]
+    }
+    needed = {below for name in steps.final for below in steps.below(steps.final[name])}
+    names = {str(steps.nodes[node].data) for node in needed if steps.nodes[node].op == "input"}
+    unchanged = full - written
+    read = (names & (full | {"grad"})) - unchanged
+    return Cost(
+        tuple((slot.name, size(slot)) for slot in optimizer.slots),
+        FLOAT32_BYTES * (len(full) - 1),
+        tuple(slot.name for slot in optimizer.slots if slot.name not in full),
+        len(read),
+        len(written),
+    )
+
+
+def size(slot: ir.Slot) -> str:
+    """How large a slot is, in words."""
+    match slot.shape:
+        case ir.SlotShape.PARAM:
+            return "as large as the variable"
+        case ir.SlotShape.SCALAR:
+            return "one number per variable"
+        case ir.SlotShape.ROW:
+            return "one number per row"
+        case ir.SlotShape.REDUCED:
+            return f"the variable's size divided by its axis {slot.axis}"
+        case _:
+            assert_never(slot.shape)

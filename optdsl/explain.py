@@ -1,0 +1,211 @@
+"""A specification in words: what it computes, keeps and costs, and what is proved of it."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Sequence
+from typing import assert_never
+
+from optdsl import format as layout
+from optdsl import ir, passes, syntax
+from optdsl.analysis.cost import FLOAT32_BYTES, cost, size
+from optdsl.analysis.domain import DomainReport, domain
+from optdsl.analysis.sparsity import Sparsity, sparsity
+from optdsl.ops import OPS, Form
+from optdsl.source import SourceFile
+
+_WIDTH = 100
+_INDENT = "    "
+
+
+def explain(optimizer: ir.Optimizer, source: SourceFile) -> str:
+    """What an optimizer does, for a person: text that ends in a newline."""
+    title = optimizer.doc.strip().split("\n\n")[0].replace("\n", " ")
+    sections = (
+        _wrapped(f"{optimizer.name}: {title}" if title else optimizer.name),
+        ["Equations", *_indented(_equations(optimizer.step, 0))],
+        _hypers(optimizer),
+        _state(optimizer),
+        _once(optimizer),
+        _sparse(optimizer, sparsity(optimizer)),
+        _domain(domain(optimizer, source), source),
+    )
+    return "\n\n".join("\n".join(section) for section in sections if section) + "\n"
+
+
+# --- text ----------------------------------------------------------------------------------------
+
+
+def _indented(lines: Iterable[str]) -> list[str]:
+    return [f"{_INDENT}{line}" for line in lines]
+
+
+def _wrapped(text: str, first: str = "", rest: str = "") -> list[str]:
+    return textwrap.wrap(
+        text,
+        _WIDTH,
+        initial_indent=first,
+        subsequent_indent=rest,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def _table(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Columns that stand under each other, two spaces apart."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+# --- sections ------------------------------------------------------------------------------------
+
+
+def _equations(body: tuple[ir.Stmt, ...], depth: int) -> list[str]:
+    lines = []
+    for statement in body:
+        lines.append(_INDENT * depth + statement.equation)
+        if isinstance(statement, ir.If):
+            lines += _equations(statement.then, depth + 1)
+            if statement.orelse:
+                lines.append(_INDENT * depth + "otherwise:")
+                lines += _equations(statement.orelse, depth + 1)
+    return lines
+
+
+def _hypers(optimizer: ir.Optimizer) -> list[str]:
+    if not optimizer.hypers:
+        return []
+    rows = []
+    for hyper in optimizer.hypers:
+        default = str(hyper.default).lower() if hyper.kind is ir.Kind.BOOL else f"{hyper.default:g}"
+        kind = "true or false" if hyper.kind is ir.Kind.BOOL else f"in {hyper.interval}"
+        whole = "whole, " if hyper.kind is ir.Kind.INT else ""
+        rows.append((hyper.name, default, whole + kind, " ".join(hyper.doc.split())))
+    return ["Hyperparameters", *_indented(_table(rows))]
+
+
+def _state(optimizer: ir.Optimizer) -> list[str]:
+    total = cost(optimizer)
+    moved = (
+        f"A dense step reads {_count(total.reads, 'tensor')} and writes "
+        f"{_count(total.writes, 'tensor')} as large as the variable: "
+        f"{FLOAT32_BYTES * (total.reads + total.writes)} bytes per parameter."
+    )
+    if not optimizer.slots:
+        return ["State: none", *_indented([moved])]
+    bytes_ = total.bytes_per_parameter
+    large = [f"{bytes_} bytes per parameter in float32"] if bytes_ else []
+    title = f"State: {' and '.join([*large, *(f'`{name}`' for name in total.smaller)])}"
+    rows = [
+        (slot.name, size(slot), f"starts at {_text(slot.initial)}", " ".join(slot.doc.split()))
+        for slot in optimizer.slots
+    ]
+    return [title, *_indented(_table(rows)), *_indented([moved])]
+
+
+def _once(optimizer: ir.Optimizer) -> list[str]:
+    scalars = [(name, _text(value)) for name, value in passes.per_step(optimizer)]
+    rows = [(name, f"= {text}") for name, text in scalars if name != text]
+    given = [name for name, text in scalars if name == text]
+    lines = _table(rows) if rows else []
+    if given:
+        lines.append(f"{', '.join(given)}: as given")
+    return ["Computed once per step, in float64", *_indented(lines)] if lines else []
+
+
+def _sparse(optimizer: ir.Optimizer, facts: Sparsity) -> list[str]:
+    """What the two modes do with a gradient that has rows, and why."""
+    if facts.touched_rows:
+        exact = "touches only the rows with a gradient, and gives what the dense step gives:"
+        below = f"variables of rank {facts.min_rank - 1} and below take the dense step"
+        reasons = [*facts.reasons, below] if facts.min_rank > 1 else list(facts.reasons)
+    else:
+        exact = "runs the dense step on the whole variable:"
+        reasons = list(facts.reasons)
+    lazy = "updates the rows with a gradient, and leaves the variable and its slots elsewhere"
+    if not facts.row_local:
+        lazy += "; what mixes rows sees these rows only"
+    lines = [f"Sparse gradients: {optimizer.sparse}, unless `sparse_mode` says otherwise"]
+    lines += _indented([f"exact  {exact}"])
+    for reason in reasons:
+        lines += _wrapped(reason, f"{_INDENT}       - ", f"{_INDENT}         ")
+    return lines + _wrapped(lazy, f"{_INDENT}lazy   ", f"{_INDENT}       ")
+
+
+def _domain(report: DomainReport, source: SourceFile) -> list[str]:
+    """What keeps `/`, `sqrt`, `log` and `^` defined, and where nothing does."""
+    rows = [
+        (
+            _SIGNS.get(proof.operation, proof.operation),
+            proof.text,
+            f"in {proof.interval}",
+            f"never {proof.never}",
+        )
+        for proof in report.proofs
+    ]
+    lines = ["Proved, over the real numbers", *_indented(_table(rows))] if rows else []
+    if report.diagnostics:
+        lines += ["Not proved"]
+        for finding in report.diagnostics:
+            line = source.position(finding.span.start).line
+            lines += _wrapped(
+                f"line {line}: {'; '.join((finding.message, *finding.notes))}",
+                _INDENT,
+                _INDENT * 2,
+            )
+    return lines
+
+
+_SIGNS = {op.name: op.symbol for op in OPS.values() if op.symbol}
+
+
+# --- expressions ---------------------------------------------------------------------------------
+
+
+def _text(expr: ir.Expr) -> str:
+    return layout.format_expr(_surface(expr))
+
+
+def _surface(expr: ir.Expr) -> syntax.Expr:
+    """An expression as a person would have written it."""
+    span = expr.span
+    match expr:
+        case ir.Const(bool(value)):
+            return syntax.Boolean(value, span)
+        case ir.Const(value):
+            return syntax.Number(repr(value).removesuffix(".0"), span)
+        case ir.Ref(name):
+            return syntax.Name(name, span)
+        case ir.Old(name):
+            return syntax.CallExpr(syntax.Ident("old", span), (syntax.Name(name, span),), (), span)
+        case ir.Call(op, args, axis):
+            return _surface_call(op, tuple(_surface(arg) for arg in args), axis, expr)
+        case _:
+            assert_never(expr)
+
+
+def _surface_call(
+    op: str, args: tuple[syntax.Expr, ...], axis: int | str | None, expr: ir.Call
+) -> syntax.Expr:
+    span, known = expr.span, OPS[op]
+    match known.form:
+        case Form.IMPLICIT:
+            return args[0]
+        case Form.INFIX:
+            return syntax.Binary(known.symbol, args[0], args[1], span)
+        case Form.PREFIX:
+            return syntax.Unary(known.symbol, args[0], span)
+        case Form.FUNCTION:
+            where: syntax.Expr = syntax.Name(str(axis), span)
+            keyword = syntax.Keyword(syntax.Ident("axis", span), where, span)
+            keywords = () if axis is None else (keyword,)
+            return syntax.CallExpr(syntax.Ident(op, span), args, keywords, span)
+        case _:
+            assert_never(known.form)
