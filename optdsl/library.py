@@ -20,7 +20,7 @@ optimizer {name}:
     slot m "Running mean of gradients."
 
     step:
-        m     <- beta * m + (1 - beta) * grad
+        m <- beta * m + (1 - beta) * grad
         m_hat = m / (1 - beta^t)
         param <- param - learning_rate * m_hat
 '''

@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).parent.parent / "optdsl"
 PARTS = (
     ("source",),
     ("diagnostics",),
-    ("resources",),
+    ("resources", "cache"),
     ("intervals",),
     ("ops",),
     ("syntax",),
