@@ -209,12 +209,12 @@ def _print_diff(old: str, new: str, name: str) -> None:
 @click.argument("spec", metavar="SPEC")
 def explain(spec: str) -> None:
     """Say what SPEC does: equations, state, cost, sparse behaviour, proofs."""
-    from optdsl import explain as explanation
-
     compiled = _compile(spec)
     _report([compiled])
     if compiled.optimizer is None:
         raise SystemExit(1)
+    from optdsl import explain as explanation
+
     click.echo(explanation.explain(compiled.optimizer, compiled.file).rstrip("\n"))
 
 

@@ -46,12 +46,13 @@ class Compiled:
             SpecError: the specification has errors.
             ValueError: there is no such target.
         """
-        from optdsl import render  # Jinja is needed here only
-
         if target not in TARGETS:
             raise ValueError(f"target must be one of {', '.join(TARGETS)}, got {target!r}")
+        optimizer = self._checked()
+        from optdsl import render  # Jinja is needed here only
+
         return render.render(
-            self._checked(), spec_path=self.base_name, spec_hash=self.hash, target=target
+            optimizer, spec_path=self.base_name, spec_hash=self.hash, target=target
         )
 
     def reference(self) -> Reference:

@@ -437,9 +437,7 @@ def test_new_never_replaces(folder: Path) -> None:
     assert (folder / "mine.opt").read_text() == "mine"
 
 
-@pytest.mark.parametrize(
-    "name", ["../x", "a/b", "class", "1st", "a b", "", "keras", "_", "optimizer"]
-)
+@pytest.mark.parametrize("name", ["../x", "a/b", "class", "1st", "a b", "", "keras", "_"])
 def test_new_needs_a_name(folder: Path, name: str) -> None:
     result = run("new", name)
     assert result.exit_code == 2

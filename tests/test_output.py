@@ -222,7 +222,7 @@ def test_documentation_cannot_become_code(text: str, harmless: str) -> None:
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_no_text_in_the_tree_can_become_code(text: str, harmless: str) -> None:
+def test_no_text_in_the_tree_can_become_code(text: str) -> None:
     """As above, past the parser: whatever a later grammar may let through."""
     compiled = optdsl.compile(TEMPLATE.format(text=TWIN))
     assert compiled.optimizer is not None

@@ -1,4 +1,4 @@
-"""Wheel, sdist, editable install and bare checkout all find the grammar, the templates and the specs."""
+"""Wheel, sdist and bare checkout all find the grammar, the templates and the specs."""
 
 import os
 import subprocess
