@@ -23,7 +23,6 @@ FOREIGN_BLOCKS = frozenset("if elif else for while".split())
 
 _OPENING = frozenset(("LPAR", "LSQB"))
 _CLOSING = frozenset(("RPAR", "RSQB"))
-_TAB_STOP = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,21 +125,19 @@ class _Reader:
             self.brackets.pop()
 
     def _column(self, token: Token) -> int:
-        # Each tab was counted as one column, and would have reached the next tab stop.
-        return (token.start_pos or 0) - self.line_start + self.tabs * (_TAB_STOP - 1)
+        return (token.start_pos or 0) - self.line_start
 
     def _tab(self, token: Token) -> None:
-        if not self.physical:
-            self.tabs += 1
-        if not any(found.message.startswith("a tab") for found in self.out.found):
-            self.out.found.append(
-                error(
-                    "syntax",
-                    "a tab stands between words",
-                    span_of(token),
-                    "replace every tab by spaces",
-                )
-            )
+        """Only the first is worth a complaint; one in the indentation hides the structure."""
+        if self.physical or self.brackets:
+            where, advice = "between words", "replace every tab by a space"
+        else:
+            where, advice = "in the indentation", "indent with spaces, 4 for each block"
+            self.out.complete = False
+        if not self.tabs:
+            message = f"a tab stands {where}"
+            self.out.found.append(error("syntax", message, span_of(token), advice))
+        self.tabs += 1
 
     def _comment(self, token: Token, own_line: bool, depth: int) -> None:
         self.out.comments.append(Comment(token.rstrip(), own_line, span_of(token), depth))
@@ -152,7 +149,6 @@ class _Reader:
             self._end_of_line()
         self.physical = []
         self.line_start = token.end_pos or 0
-        self.tabs = 0
 
     # --- parentheses that do not close ---
 
@@ -204,7 +200,7 @@ class _Reader:
         column = self.column
         if column == self.levels[-1] or column == self.tolerated:
             return 0, False
-        before = Span((first.start_pos or 0) - min(column, 1), first.start_pos or 0)
+        before = Span((first.start_pos or 0) - column, first.start_pos or 0)
         if column > self.levels[-1]:
             if self.out.lines and _opens_block(self.out.lines[-1]):
                 self.levels.append(column)

@@ -5,34 +5,96 @@ from __future__ import annotations
 from lark import Token
 
 from optdsl.diagnostics import Diagnostic
-from optdsl.layout import Line, error, span_of
+from optdsl.layout import KEYWORDS, Line, error, span_of
 from optdsl.source import Span
-from optdsl.syntax import Ident
 
-_SKETCH = "begin with `optimizer Name:`"
+_ADD_STEP = "add a block `step:` with `param <- …`"
 
 
 def empty_file(length: int) -> Diagnostic:
-    """The file holds nothing but comments."""
-    return error("syntax", "the file has no optimizer", Span(length, length), _SKETCH)
-
-
-def no_step(name: Ident) -> Diagnostic:
-    """The optimizer has no `step:`."""
-    advice = "add a block `step:` that updates `param`"
-    return error("syntax", f"the optimizer `{name.text}` has no `step:`", name.span, advice)
+    """The file holds nothing but comments and empty lines."""
+    advice = "begin with `optimizer Name:`, or see `optdsl new`"
+    return error("syntax", "the file has no optimizer", Span(length, length), advice)
 
 
 def only_docstring(header: Line) -> Diagnostic:
     """There is nothing in the optimizer but its description."""
-    advice = "add a block `step:` that updates `param`"
-    return error("syntax", "the optimizer has no `step:`", _extent(header.tokens), advice)
+    return error("syntax", "the optimizer has no `step:`", _extent(header.tokens), _ADD_STEP)
 
 
 def no_block(header: Line) -> Diagnostic:
     """Nothing is indented under a line that ends in `:`."""
-    message = "an indented block is missing under this line"
+    message = f"an indented block is missing under `{header.tokens[0]}`"
     return error("syntax", message, _extent(header.tokens), "indent the lines that belong to it")
+
+
+def _extent(tokens: tuple[Token, ...]) -> Span:
+    return span_of(tokens[0]).to(span_of(tokens[-1]))
+
+
+# --- habits from other languages and from paper --------------------------------------------------
+
+_Repair = tuple[str, str, str]
+"""Type and text of the token that was meant, and the help line."""
+
+_PAIRS: dict[tuple[str, str], _Repair] = {
+    ("*", "*"): ("CARET", "^", "write `^` for a power"),
+    ("&", "&"): ("AND", "and", "write `and`"),
+    ("|", "|"): ("OR", "or", "write `or`"),
+    (":", "="): ("EQUAL", "=", "write `=` to name a value, `<-` to update a slot or `param`"),
+    ("=", ">"): ("COMPARISON", ">=", "write `>=`"),
+    ("=", "<"): ("COMPARISON", "<=", "write `<=`"),
+    ("<", ">"): ("COMPARISON", "!=", "write `!=`"),
+    ("-", ">"): ("ARROW", "<-", "an update is written `name <- value`"),
+    **{
+        (sign, "="): ("ARROW", "<-", f"write `NAME <- NAME {sign} …`")
+        for sign in ("+", "-", "*", "/", "%", "^", "@")
+    },
+}
+
+_WORDS: dict[str, _Repair] = {
+    "True": ("BOOLEAN", "true", "write `true`"),
+    "False": ("BOOLEAN", "false", "write `false`"),
+    "&": ("AND", "and", "write `and`"),
+    "|": ("OR", "or", "write `or`"),
+    "!": ("NOT", "not", "write `not`"),
+    "~": ("NOT", "not", "write `not`"),
+    "←": ("ARROW", "<-", "write `<-`"),
+    "−": ("MINUS", "-", "write `-`"),
+    "–": ("MINUS", "-", "write `-`"),
+    "×": ("TIMES", "*", "write `*`"),
+    "·": ("TIMES", "*", "write `*`"),
+    "÷": ("TIMES", "/", "write `/`"),
+    "≤": ("COMPARISON", "<=", "write `<=`"),
+    "≥": ("COMPARISON", ">=", "write `>=`"),
+    "≠": ("COMPARISON", "!=", "write `!=`"),
+    "∞": ("NAME", "inf", "write `inf`"),
+    "π": ("NAME", "pi", "write `pi`"),
+}
+
+_LINE_BEGINNINGS: dict[str, _Repair] = {
+    "if": ("WHEN", "when", "write `when`"),
+    "elif": ("WHEN", "when", "write `otherwise:`, and `when` inside it"),
+    "else": ("OTHERWISE", "otherwise", "write `otherwise:`"),
+}
+
+_CHARACTERS = {
+    "'": "write texts in double quotes",
+    "“": 'write texts in straight quotes, `"`',
+    "”": 'write texts in straight quotes, `"`',
+    ";": "write one statement on each line",
+    "\\": "a line goes on inside parentheses; no other sign is needed",
+    "{": "write parentheses, or indent a block",
+    "}": "write parentheses, or indent a block",
+    "?": "write `where(condition, value, other)`",
+    "$": "write the name alone",
+    "√": "write `sqrt(x)`",
+    "²": "write `^2`",
+    "\u00a0": "this is a no-break space: type an ordinary one",
+    "\r": "end lines with a line feed",
+}
+
+_LETTER = "names have the letters a to z, digits and `_`: spell it out, as in `beta`"
 
 
 def tidy(line: Line, found: list[Diagnostic]) -> tuple[tuple[Token, ...], bool]:
@@ -41,18 +103,249 @@ def tidy(line: Line, found: list[Diagnostic]) -> tuple[tuple[Token, ...], bool]:
     Returns:
         The tokens as they should have been, and whether the line is beyond repair.
     """
-    return line.tokens, line.broken
+    if line.broken:
+        return line.tokens, True
+    tokens: list[Token] = []
+    index = 0
+    while index < len(line.tokens):
+        token = line.tokens[index]
+        after = line.tokens[index + 1] if index + 1 < len(line.tokens) else None
+        touching = after is not None and after.start_pos == token.end_pos
+        pair = _PAIRS.get((token[:1], after[:1])) if after is not None and touching else None
+        if pair and after is not None and len(token) == len(after) == 1:
+            advice = pair[2].replace("NAME", tokens[0] if tokens else "name")
+            found.append(_instead_of(span_of(token).to(span_of(after)), f"{token}{after}", advice))
+            tokens.append(_token(pair, token))
+            index += 2
+            continue
+        repair = _WORDS.get(token) or (_LINE_BEGINNINGS.get(token) if index == 0 else None)
+        if repair:
+            found.append(_instead_of(span_of(token), token, repair[2]))
+            tokens.append(_token(repair, token))
+        elif problem := _beyond_repair(token, tokens, after if touching else None):
+            found.append(problem)
+            return line.tokens, True
+        else:
+            tokens.append(token)
+        index += 1
+    return tuple(tokens), False
+
+
+def _token(repair: _Repair, place: Token) -> Token:
+    return Token.new_borrow_pos(repair[0], repair[1], place)
+
+
+def _instead_of(span: Span, written: str, advice: str) -> Diagnostic:
+    return error("syntax", f"`{written}` is not part of the language", span, advice)
+
+
+def _beyond_repair(token: Token, before: list[Token], touching: Token | None) -> Diagnostic | None:
+    """What is wrong with a token that no rule of the grammar mentions."""
+    span = span_of(token)
+    match token.type:
+        case "OPEN_TEXT" | "OPEN_LONG_TEXT":
+            quotes = '"' if token.type == "OPEN_TEXT" else '"""'
+            opening = Span(span.start, span.start + len(quotes))
+            advice = f"end it with `{quotes}`" + (" on this line" if len(quotes) == 1 else "")
+            return error("syntax", "this text has no closing quote", opening, advice)
+        case "UNKNOWN" if token == ".":
+            return _point(span, before[-1] if before else None, touching)
+        case "UNKNOWN" if token == "_":
+            return _underscore(span, before[-1] if before else None, touching)
+        case "UNKNOWN":
+            message = f"`{token}` is not part of the language"
+            return error(
+                "syntax", message, span, _LETTER if token.isalpha() else _CHARACTERS.get(token)
+            )
+        case "NUMBER" if touching is not None and touching.type == "NAME":
+            written = f"{token}{touching}"
+            advice = f"write `{token} * {touching}`"
+            if touching[0] in "eE" and (len(touching) == 1 or touching[1:].isdigit()):
+                advice = "write an exponent as in `1e-3`"
+            elif touching[0] in "xXbBoOjJ" and touching[1:].isalnum():
+                advice = "write numbers in decimal digits"
+            message = f"`{written}` is neither a number nor a name"
+            return error("syntax", message, span.to(span_of(touching)), advice)
+        case "TIMES" if token == "/" and touching == "/":
+            advice = "write `floor(a / b)`; a comment begins with `#`"
+            return _instead_of(span.to(span_of(touching)), "//", advice)
+        case _:
+            return None
+
+
+def _underscore(span: Span, before: Token | None, touching: Token | None) -> Diagnostic:
+    if before is not None and before.type == "NUMBER" and before.end_pos == span.start:
+        return error("syntax", "a number has no `_` in it", span, "write its digits only")
+    if touching is not None and touching.type == "NAME":
+        span = span.to(span_of(touching))
+        return error("syntax", f"`_{touching}` is not a name", span, f"write `{touching}`")
+    return error("syntax", "`_` is not a name", span, "a name begins with a letter")
+
+
+def _point(span: Span, before: Token | None, touching: Token | None) -> Diagnostic:
+    if touching is not None and touching.type == "NUMBER":
+        advice = f"write `0.{touching}`"
+        return error("syntax", "a number does not begin with a point", span, advice)
+    if before is not None and before.type == "NUMBER" and before.end_pos == span.start:
+        advice = f"write `{before}` or `{before}.0`"
+        return error("syntax", "a number does not end with a point", span, advice)
+    advice = "a name stands alone; the functions are listed in the language's documentation"
+    return error("syntax", "`.` is only part of numbers", span, advice)
+
+
+# --- what the parser did not expect --------------------------------------------------------------
+
+_SHOWN = {
+    "NAME": "a name",
+    "TEXT": "a description in double quotes",
+    "COLON": "`:`",
+    "EQUAL": "`=`",
+    "ARROW": "`<-`",
+    "LPAR": "`(`",
+    "RPAR": "`)`",
+    "LSQB": "`[`",
+    "RSQB": "`]`",
+    "COMMA": "`,`",
+    "IN": "`in`",
+    "_NEWLINE": "the end of the line",
+}
+
+_INFIX = frozenset("PLUS MINUS TIMES CARET COMPARISON AND OR".split())
+
+_PARTS = {
+    ("OPTIMIZER", "NAME"): ("the optimizer's name", "write `optimizer Name:`"),
+    ("OPTIMIZER", "COLON"): ("`:` after the optimizer's name", "write `optimizer Name:`"),
+    ("HYPER", "NAME"): ("the hyperparameter's name", "write `hyper name = 0.9`"),
+    ("HYPER", "EQUAL"): (
+        "`=` and a default value",
+        "every hyperparameter has a default: write `hyper name = 0.9`",
+    ),
+    ("HYPER", "NUMBER"): (
+        "a number, `true` or `false`",
+        "a default value is a literal, not an expression",
+    ),
+    ("SLOT", "NAME"): ("the slot's name", "write `slot name`"),
+    ("DEF", "NAME"): ("a name", "write `def name(a, b) = value`"),
+    ("DEF", "LPAR"): ("`(` and the macro's arguments", "write `def name(a, b) = value`"),
+    ("SPARSE", "NAME"): ("`exact` or `lazy`", "write `sparse exact` or `sparse lazy`"),
+    ("STEP", "COLON"): ("`:` after `step`", "write `step:`"),
+    ("EVAL", "COLON"): ("`:` after `eval`", "write `eval:`"),
+    ("OTHERWISE", "COLON"): ("`:` after `otherwise`", "write `otherwise:`"),
+    ("CASE", "NAME"): ("the case's name", "write `case name if condition:`"),
+    ("CASE", "COLON"): ("`:` at the end", "write `case name if condition:`"),
+}
 
 
 def explain(tokens: tuple[Token, ...], index: int, accepts: set[str]) -> Diagnostic:
     """Why the parser stopped at `tokens[index]` (or at the end) where it `accepts` other tokens."""
-    if index < len(tokens):
-        span, seen = span_of(tokens[index]), f"`{tokens[index]}`"
-    else:
-        end = span_of(tokens[-1]).end
-        span, seen = Span(end, end), "the end of the line"
-    return error("syntax", f"unexpected {seen}", span, f"{sorted(accepts)}")
+    token = tokens[index] if index < len(tokens) else None
+    end = span_of(tokens[-1]).end
+    span = Span(end, end) if token is None else span_of(token)
+    if index == 0:
+        message, advice = _misplaced(tokens, accepts)
+        return error("syntax", message, span, advice)
+    special = _special(tokens, index, token, accepts) if token else None
+    if special:
+        return error("syntax", special[0], span, special[1])
+    if accepts == {"EQUAL"} and tokens[0].type != "DEF":
+        message = f"the argument `{tokens[index - 1]}` follows one that is given by name"
+        return error("syntax", message, span_of(tokens[index - 1]), "write `axis=…` last")
+    wanted, advice = _wanted(tokens, tokens[index - 1], accepts)
+    seen = "found the end of the line" if token is None else f"found {_seen(token)}"
+    return error("syntax", f"expected {wanted}, {seen}", span, advice)
 
 
-def _extent(tokens: tuple[Token, ...]) -> Span:
-    return span_of(tokens[0]).to(span_of(tokens[-1]))
+def _misplaced(tokens: tuple[Token, ...], accepts: set[str]) -> tuple[str, str | None]:
+    """The line as a whole cannot stand where it does."""
+    first = tokens[0]
+    if "OPTIMIZER" in accepts:
+        return "a specification begins with `optimizer Name:`", "put this line inside an optimizer"
+    if accepts <= {"$END"}:
+        if first.type == "OPTIMIZER":
+            return "a file holds one optimizer only", "move this one to a file of its own"
+        return "this line is outside the optimizer", "indent it, or remove it"
+    if first.type == "OTHERWISE":
+        return "this `otherwise` has no `when`", "indent it like the `when` that it belongs to"
+    if first.type in ("TEXT", "LONG_TEXT"):
+        if first.type == "TEXT" and "LONG_TEXT" in accepts:
+            return "an optimizer's description stands in three quotes", 'write `"""` on both sides'
+        return "a description cannot stand here", "write comments with `#`"
+    if "STEP" in accepts:  # among declarations
+        if first.type in ("NAME", "WHEN", "REPEAT", "REGRAD"):
+            return "a statement stands outside `step:`", "move it into the block `step:`"
+        wanted = "`hyper`, `slot`, `def`, `sparse` or `step:`"
+        return f"expected {wanted}, found {_seen(first)}", None
+    if first.type in KEYWORDS:
+        return f"`{first}` cannot stand inside a block of statements", "move it out of the block"
+    return f"a statement begins with a name, not with {_seen(first)}", (
+        "write `name = value`, or `name <- value` to update"
+    )
+
+
+def _special(
+    tokens: tuple[Token, ...], index: int, token: Token, accepts: set[str]
+) -> tuple[str, str | None] | None:
+    """Mistakes with an explanation of their own."""
+    first, before = tokens[0], tokens[index - 1]
+    if token.type == "COMPARISON" and index == 1 and first.type == "NAME" and token == "==":
+        return "`==` compares two values", (
+            f"write `{first} = …` to name a value, `{first} <- …` to update a slot or `param`"
+        )
+    if token.type == "COMPARISON" and "AND" in accepts:
+        return "comparisons do not chain", "write `a < b and b < c`"
+    if token.type == "ARROW" and "COMPARISON" in accepts:
+        return "`<-` stands inside an expression", "to compare with a negative value, write `< -`"
+    if token.type == "EQUAL" and "COMPARISON" in accepts:
+        return "`=` stands inside an expression", "to compare, write `==`"
+    if token.type == "RPAR" and "_NEWLINE" in accepts:
+        return "this `)` closes nothing", "remove it, or add a `(` before"
+    if token.type == "RSQB" and "RPAR" in accepts and first.type != "HYPER":
+        return "a `(` is closed by `]`", "write `)`"
+    if token.type == "LSQB":
+        return "`[` only begins an interval", "write `(`"
+    if before.type == "COLON" and accepts == {"_NEWLINE"}:
+        return "a block begins on a new line", "put it on the next line, indented"
+    if first.type in ("HYPER", "SLOT") and "TEXT" in accepts and token.type == "NAME":
+        return f"expected the end of the line or a description, found {_seen(token)}", (
+            "put the description in double quotes"
+        )
+    if first.type == "HYPER" and "IN" in accepts and token.type in _INFIX:
+        return "a default value is a literal, not an expression", "compute it in `step:`"
+    if token.type in ("TEXT", "LONG_TEXT"):
+        if "TEXT" in accepts:
+            return "a description here stands in one quote", 'write `"` on both sides'
+        return "a description cannot stand here", "write a comment with `#`"
+    if token.type == "IF":
+        return "`if` only follows the name of a `case`", "write `where(condition, value, other)`"
+    return None
+
+
+def _wanted(tokens: tuple[Token, ...], before: Token, accepts: set[str]) -> tuple[str, str | None]:
+    """What could have stood here, and how the whole is written."""
+    first = tokens[0].type
+    for wanted in ("EQUAL", "COLON", "NUMBER", "LPAR", "NAME"):
+        part = _PARTS.get((first, wanted)) if wanted in accepts else None
+        if part and not (wanted == "NUMBER" and "NAME" in accepts):
+            return part
+    if first == "NAME" and {"EQUAL", "ARROW"} <= accepts:
+        advice = f"write `{tokens[0]} = …` to name a value, `{tokens[0]} <- …` to update"
+        return "`=` or `<-` after the name", advice
+    if first in ("WHEN", "REPEAT") and "COLON" in accepts:
+        return f"`:` at the end of `{tokens[0]}`", f"write `{tokens[0]} …:`"
+    if "NUMBER" in accepts:
+        return f"a value after {_seen(before)}", None
+    if first == "HYPER" and accepts & {"LSQB", "COMMA", "RSQB"}:
+        return _listed(accepts), "write an interval as `[0, 1)`: `)` where the end is not included"
+    if accepts >= _INFIX and before.type in ("NAME", "NUMBER", "RPAR"):
+        return f"an operator or {_listed(accepts - {'LPAR'})}", "to multiply, write `*`"
+    return _listed(accepts), None
+
+
+def _listed(accepts: set[str]) -> str:
+    return " or ".join(shown for kind, shown in _SHOWN.items() if kind in accepts)
+
+
+def _seen(token: Token) -> str:
+    if token.type in ("TEXT", "LONG_TEXT"):
+        return "a text"
+    return f"`{token}`" if len(token) <= 40 else f"`{token[:40]}…`"

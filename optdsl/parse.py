@@ -11,7 +11,7 @@ from lark import Lark, Token, UnexpectedToken
 from lark.lark import PostLex
 from lark.parsers.lalr_interactive_parser import InteractiveParser
 
-from optdsl import mistakes, resources, syntax
+from optdsl import __version__, cache, mistakes, resources, syntax
 from optdsl.diagnostics import Diagnostic
 from optdsl.layout import Layout, Line, error, lay_out
 from optdsl.source import SourceFile, Span
@@ -19,9 +19,8 @@ from optdsl.tree import TreeBuilder, children, expressions
 
 MAX_BYTES = 256 * 1024
 MAX_TOKENS = 50_000
-MAX_NODES = 10_000
 MAX_DEPTH = 128
-"""How deep an expression's tree may be: a sum of n terms is n deep."""
+"""How deep an expression's tree may be; a sum of n terms is n deep."""
 MAX_ERRORS = 50
 """After so many errors the rest of the file is not looked at."""
 
@@ -75,9 +74,9 @@ def parse(source: SourceFile) -> tuple[syntax.Spec | None, tuple[Diagnostic, ...
     spec = reader.read()
     if spec is None:
         return None, tuple(layout.found[:MAX_ERRORS])
-    faults = tuple(_faults_of_the_whole(spec))
-    if faults:
-        return None, faults
+    too_deep = tuple(_too_deep(spec))
+    if too_deep:
+        return None, too_deep
     spec = replace(spec, comments=tuple(layout.comments), blanks=tuple(layout.blanks))
     return spec, ()
 
@@ -96,6 +95,7 @@ class _KeepAll(PostLex):
 
 @lru_cache(maxsize=1)
 def _lark() -> Lark:
+    folder = cache.folder()
     return Lark(
         resources.grammar(),
         parser="lalr",
@@ -104,6 +104,8 @@ def _lark() -> Lark:
         postlex=_KeepAll(),
         transformer=TreeBuilder(),
         maybe_placeholders=True,
+        # Making the tables takes ten times as long as reading them. Lark checks that they fit.
+        cache=str(folder / f"parser-{__version__}.pickle") if folder else False,
     )
 
 
@@ -263,29 +265,12 @@ class _Reader:
 # --- after parsing -------------------------------------------------------------------------------
 
 
-def _faults_of_the_whole(spec: syntax.Spec) -> Iterator[Diagnostic]:
-    """What a single line cannot show: `step:` missing or written twice, trees that are too big."""
-    steps = [member for member in spec.members if isinstance(member, syntax.StepBlock)]
-    cases = [member for member in spec.members if isinstance(member, syntax.UnsupportedBlock)]
-    if not steps and not any(case.what == "case" for case in cases):
-        yield mistakes.no_step(spec.name)
-    for step in steps[1:]:
-        yield error("syntax", "there are two `step:` blocks", step.span, "join them in one")
-    nodes = 0
+def _too_deep(spec: syntax.Spec) -> Iterator[Diagnostic]:
+    """Expressions that later stages, which are recursive, should not see."""
     for expr in expressions(spec.members):
-        deep = False
-        stack = [(expr, 1)]
-        while stack:
-            node, depth = stack.pop()
-            nodes += 1
-            if nodes > MAX_NODES:
-                message = f"the specification has more than {MAX_NODES:,} operations and names"
-                yield error("limit", message, node.span, "write it with fewer")
-                return
-            if depth > MAX_DEPTH:
-                deep = True
-            else:
-                stack.extend((child, depth + 1) for child in children(node))
-        if deep:
-            message = f"this expression is nested, or goes on, more than {MAX_DEPTH} operations"
+        level = [expr]
+        for _ in range(MAX_DEPTH):
+            level = [child for node in level for child in children(node)]
+        if level:
+            message = f"the expression is nested more than {MAX_DEPTH} deep"
             yield error("limit", message, expr.span, "give names to parts of it")

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import assert_never
+from typing import Any, assert_never
 
 from lark import Token, Transformer, v_args
 
@@ -16,14 +16,6 @@ from optdsl.layout import span_of
 
 def _ident(token: Token) -> syntax.Ident:
     return syntax.Ident(str(token), span_of(token))
-
-
-def _short_doc(token: Token | None) -> syntax.Docstring | None:
-    return None if token is None else syntax.Docstring(token[1:-1], span_of(token))
-
-
-def _long_doc(token: Token | None) -> syntax.Docstring | None:
-    return None if token is None else syntax.Docstring(_dedent(token[3:-3]), span_of(token))
 
 
 def _dedent(text: str) -> str:
@@ -50,11 +42,16 @@ class TreeBuilder(Transformer[Token, syntax.Spec]):
         self,
         keyword: Token,
         name: Token,
-        doc: Token | None,
+        doc: syntax.Docstring | None,
         members: tuple[syntax.Member, ...],
     ) -> syntax.Spec:
-        span = span_of(keyword).to(span_of(name))
-        return syntax.Spec(_ident(name), _long_doc(doc), members, span)
+        return syntax.Spec(_ident(name), doc, members, span_of(keyword).to(span_of(name)))
+
+    def about(self, token: Token | None = None) -> syntax.Docstring | None:
+        return None if token is None else syntax.Docstring(_dedent(token[3:-3]), span_of(token))
+
+    def doc(self, token: Token | None = None) -> syntax.Docstring | None:
+        return None if token is None else syntax.Docstring(token[1:-1], span_of(token))
 
     def members(self, *members: syntax.Member) -> tuple[syntax.Member, ...]:
         return members
@@ -63,24 +60,21 @@ class TreeBuilder(Transformer[Token, syntax.Spec]):
         self,
         keyword: Token,
         name: Token,
-        kind: Token | None,
+        kind: syntax.Ident | None,
         default: syntax.Expr,
         interval: syntax.IntervalExpr | None,
-        doc: Token | None,
+        doc: syntax.Docstring | None,
     ) -> syntax.HyperDecl:
-        end = span_of(doc) if doc else interval.span if interval else default.span
-        return syntax.HyperDecl(
-            _ident(name),
-            None if kind is None else _ident(kind),
-            default,
-            interval,
-            _short_doc(doc),
-            span_of(keyword).to(end),
-        )
+        span = span_of(keyword).to((doc or interval or default).span)
+        return syntax.HyperDecl(_ident(name), kind, default, interval, doc, span)
 
-    def interval(
-        self, _: Token, left: Token, low: syntax.Expr, high: syntax.Expr, right: Token
-    ) -> syntax.IntervalExpr:
+    def kind(self, name: Token | None = None) -> syntax.Ident | None:
+        return None if name is None else _ident(name)
+
+    def interval(self, *parts: Any) -> syntax.IntervalExpr | None:
+        if not parts:
+            return None
+        left, low, high, right = parts
         span = span_of(left).to(span_of(right))
         return syntax.IntervalExpr(low, high, left == "(", right == ")", span)
 
@@ -90,29 +84,40 @@ class TreeBuilder(Transformer[Token, syntax.Spec]):
         names: tuple[syntax.Ident, ...],
         shape: syntax.ShapeExpr | None,
         initial: syntax.Expr | None,
-        doc: Token | None,
+        doc: syntax.Docstring | None,
     ) -> syntax.SlotDecl:
-        last = initial or shape or names[-1]
-        end = span_of(doc) if doc else last.span
-        return syntax.SlotDecl(names, shape, initial, _short_doc(doc), span_of(keyword).to(end))
+        span = span_of(keyword).to((doc or initial or shape or names[-1]).span)
+        return syntax.SlotDecl(names, shape, initial, doc, span)
 
     def names(self, *names: Token) -> tuple[syntax.Ident, ...]:
         return tuple(_ident(name) for name in names)
 
     def shape(
-        self, name: Token, _: Token | None, axis: syntax.Expr | None, end: Token | None
-    ) -> syntax.ShapeExpr:
-        span = span_of(name) if end is None else span_of(name).to(span_of(end))
-        return syntax.ShapeExpr(_ident(name), axis, span)
+        self, name: Token | None = None, axis: tuple[syntax.Expr, Token] | None = None
+    ) -> syntax.ShapeExpr | None:
+        if name is None:
+            return None
+        if axis is None:
+            return syntax.ShapeExpr(_ident(name), None, span_of(name))
+        return syntax.ShapeExpr(_ident(name), axis[0], span_of(name).to(span_of(axis[1])))
+
+    def axis(self, *parts: Any) -> tuple[syntax.Expr, Token] | None:
+        return parts or None
+
+    def initial(self, value: syntax.Expr | None = None) -> syntax.Expr | None:
+        return value
 
     def definition(
         self,
         keyword: Token,
         name: Token,
-        params: tuple[syntax.Ident, ...] | None,
+        params: tuple[syntax.Ident, ...],
         value: syntax.Expr,
     ) -> syntax.DefDecl:
-        return syntax.DefDecl(_ident(name), params or (), value, span_of(keyword).to(value.span))
+        return syntax.DefDecl(_ident(name), params, value, span_of(keyword).to(value.span))
+
+    def params(self, names: tuple[syntax.Ident, ...] = ()) -> tuple[syntax.Ident, ...]:
+        return names
 
     def sparse(self, keyword: Token, mode: Token) -> syntax.SparseDecl:
         return syntax.SparseDecl(_ident(mode), span_of(keyword).to(span_of(mode)))
@@ -130,10 +135,12 @@ class TreeBuilder(Transformer[Token, syntax.Spec]):
         condition: syntax.Expr | None,
         members: tuple[syntax.Member, ...],
     ) -> syntax.UnsupportedBlock:
-        end = span_of(name) if condition is None else condition.span
-        return syntax.UnsupportedBlock(
-            "case", span_of(keyword).to(end), _ident(name), condition, members
-        )
+        ident = _ident(name)
+        span = span_of(keyword).to((condition or ident).span)
+        return syntax.UnsupportedBlock("case", span, ident, condition, members)
+
+    def condition(self, value: syntax.Expr | None = None) -> syntax.Expr | None:
+        return value
 
     # --- statements ---
 
@@ -151,16 +158,15 @@ class TreeBuilder(Transformer[Token, syntax.Spec]):
         keyword: Token,
         condition: syntax.Expr,
         body: tuple[syntax.Stmt, ...],
-        otherwise: Token | None,
-        orelse: tuple[syntax.Stmt, ...] | None,
+        otherwise: tuple[Token, tuple[syntax.Stmt, ...]] | None,
     ) -> syntax.When:
-        return syntax.When(
-            condition,
-            body,
-            orelse or (),
-            span_of(keyword).to(condition.span),
-            None if otherwise is None else span_of(otherwise),
-        )
+        span = span_of(keyword).to(condition.span)
+        if otherwise is None:
+            return syntax.When(condition, body, (), span)
+        return syntax.When(condition, body, otherwise[1], span, span_of(otherwise[0]))
+
+    def otherwise(self, *parts: Any) -> tuple[Token, tuple[syntax.Stmt, ...]] | None:
+        return parts or None
 
     def repeat(
         self, keyword: Token, count: syntax.Expr, body: tuple[syntax.Stmt, ...]
@@ -185,14 +191,13 @@ class TreeBuilder(Transformer[Token, syntax.Spec]):
     def call(
         self,
         function: Token,
-        arguments: tuple[syntax.Expr | syntax.Keyword, ...] | None,
+        arguments: tuple[syntax.Expr | syntax.Keyword, ...],
         end: Token,
     ) -> syntax.CallExpr:
-        given = arguments or ()
         return syntax.CallExpr(
             _ident(function),
-            tuple(item for item in given if not isinstance(item, syntax.Keyword)),
-            tuple(item for item in given if isinstance(item, syntax.Keyword)),
+            tuple(item for item in arguments if not isinstance(item, syntax.Keyword)),
+            tuple(item for item in arguments if isinstance(item, syntax.Keyword)),
             span_of(function).to(span_of(end)),
         )
 
