@@ -1,0 +1,215 @@
+"""Generated code against the reference: every result lies inside the reference's enclosure.
+
+Each specification is compiled once for a list of variables of several shapes and dtypes; then many
+hyperparameters, gradients and starting points are tried on it, since all of those are run-time
+values. Both classes take the same steps, and must agree with each other to the bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from generated import SPECS, keras_class, module_class, optimizer
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from strategies import GRADIENT_KINDS, SHAPES, gradient, hypers, row_ids
+
+from optdsl import ir
+from optdsl.bounds import Bounded
+from optdsl.interpreter import Reference, SparseGrad, State
+
+CLASSES: dict[str, Callable[[str], Any]] = {"keras": keras_class, "module": module_class}
+VARIABLES = [(shape, dtype) for shape in SHAPES for dtype in ("float32", "float64")]
+WITH_ROWS = [(shape, dtype) for shape, dtype in VARIABLES if shape]
+STEPS = 3
+
+Hypers = Mapping[str, Any]
+Variables = tuple[tuple[tuple[int, ...], str], ...]
+
+
+class Subject:
+    """An optimizer that was built once, with its variables; its state can be set anew."""
+
+    def __init__(self, kind: str, spec: str, variables: Variables, **options: Any) -> None:
+        self.spec = spec
+        self.variables = [tf.Variable(tf.zeros(shape, dtype)) for shape, dtype in variables]
+        self.optimizer = CLASSES[kind](spec)(**options)
+        self.optimizer.build(self.variables)
+        self.slots = [state.slots._asdict() for state in self.optimizer._core.states]
+
+    def reset(self, chosen: Hypers, states: Iterable[State]) -> None:
+        """As if it were built anew with these hyperparameters on these variables."""
+        for hyper in optimizer(self.spec).hypers:
+            if hyper.kind is ir.Kind.REAL:
+                setattr(self.optimizer, hyper.name, chosen[hyper.name])
+        self.optimizer._core.iterations.assign(0)
+        for variable, slots, state in zip(self.variables, self.slots, states, strict=True):
+            assign(variable, state.param)
+            for name, slot in slots.items():
+                assign(slot, state.slots[name])
+
+    def step(self, grads: Iterable[Any]) -> None:
+        pairs = zip(grads, self.variables, strict=True)
+        self.optimizer.apply([tensors(grad, v.dtype) for grad, v in pairs], self.variables)
+
+    def results(self) -> list[dict[str, NDArray[Any]]]:
+        """For each variable: its value under "param", and its slots."""
+        return [
+            {"param": variable.numpy(), **{name: slot.numpy() for name, slot in slots.items()}}
+            for variable, slots in zip(self.variables, self.slots, strict=True)
+        ]
+
+
+def assign(variable: tf.Variable, value: Bounded) -> None:
+    variable.assign(tf.cast(tf.constant(value.value, tf.float64), variable.dtype))
+
+
+def tensors(grad: Any, dtype: tf.DType) -> Any:
+    """A gradient as TensorFlow has it, each number rounded to the variable's dtype."""
+    if isinstance(grad, SparseGrad):
+        ids = tf.constant(np.asarray(grad.ids), tf.int64)
+        return tf.IndexedSlices(tensors(grad.values, dtype), ids)
+    return tf.cast(tf.constant(grad, tf.float64), dtype)
+
+
+def assert_inside(states: Iterable[State], subject: Subject, context: Any) -> None:
+    """Every variable and slot of `subject` is what a right path may give."""
+    for (shape, _), state, result in zip(
+        shapes_of(subject), states, subject.results(), strict=True
+    ):
+        for name, bound in {"param": state.param, **state.slots}.items():
+            actual = result[name].astype(np.float64)
+            outside = ~bound.contains(actual)
+            assert not outside.any(), (
+                f"{subject.spec}: {name} of a {state.dtype} {shape} after step {state.t}:\n"
+                f"{actual[outside]} is not in [{bound.low[outside]}, {bound.high[outside]}], "
+                f"around {bound.value[outside]}\n{context}"
+            )
+
+
+def shapes_of(subject: Subject) -> list[tuple[tuple[int, ...], str]]:
+    return [(tuple(v.shape), v.dtype.name) for v in subject.variables]
+
+
+def fixed_part(spec: str, chosen: Hypers) -> tuple[tuple[str, Any], ...]:
+    """The hyperparameters that are set at construction."""
+    kinds = {hyper.name: hyper.kind for hyper in optimizer(spec).hypers}
+    return tuple((n, v) for n, v in chosen.items() if kinds[n] is not ir.Kind.REAL)
+
+
+@cache
+def subjects(
+    spec: str, variables: Variables, options: tuple[tuple[str, Any], ...]
+) -> list[Subject]:
+    return [Subject(kind, spec, variables, **dict(options)) for kind in CLASSES]
+
+
+def compare(
+    spec: str,
+    variables: Variables,
+    chosen: Hypers,
+    steps: list[list[Any]],
+    mode: str | None = None,
+    starts: int = 0,
+) -> None:
+    """Takes the same steps with both classes and the reference."""
+    options = fixed_part(spec, chosen)
+    built = subjects(spec, variables, (*options, ("sparse_mode", mode)))
+    reference = Reference(optimizer(spec), chosen)
+    params = [gradient("ordinary", shape, starts) for shape, _ in variables]
+    states = [reference.init(p, d) for p, (_, d) in zip(params, variables, strict=True)]
+    for subject in built:
+        subject.reset(chosen, states)
+    for grads in steps:
+        pairs = zip(states, grads, strict=True)
+        states = [reference.step(state, grad, mode=mode) for state, grad in pairs]
+        for subject in built:
+            subject.step(grads)
+            assert_inside(states, subject, (chosen, grads))
+    one, other = built
+    for a, b in zip(one.results(), other.results(), strict=True):
+        for name, value in a.items():
+            np.testing.assert_array_equal(value, b[name], err_msg=f"{name}: the classes differ")
+
+
+# --- what Hypothesis draws -----------------------------------------------------------------------
+
+
+def dense_steps(data: st.DataObject) -> list[list[Any]]:
+    """Gradients of VARIABLES; a shape's gradient is the same in both dtypes."""
+    one = st.tuples(st.sampled_from(GRADIENT_KINDS), st.integers(0, 99))
+    steps = []
+    for _ in range(STEPS):
+        drawn = {shape: gradient(*_of(data.draw(one), shape)) for shape in SHAPES}
+        steps.append([drawn[shape] for shape, _ in VARIABLES])
+    return steps
+
+
+def sparse_steps(data: st.DataObject) -> list[list[Any]]:
+    """Rows of WITH_ROWS."""
+    one = st.tuples(st.sampled_from(GRADIENT_KINDS), st.integers(0, 99))
+    steps = []
+    for _ in range(STEPS):
+        drawn = {}
+        for shape in SHAPES[1:]:
+            ids = data.draw(row_ids(shape[0]))
+            kind, values, seed = _of(data.draw(one), (len(ids), *shape[1:]))
+            drawn[shape] = SparseGrad(ids, gradient(kind, values, seed))
+        steps.append([drawn[shape] for shape, _ in WITH_ROWS])
+    return steps
+
+
+def _of(kind_and_seed: tuple[str, int], shape: tuple[int, ...]) -> tuple[str, tuple[int, ...], int]:
+    return kind_and_seed[0], shape, kind_and_seed[1]
+
+
+def some(examples: int) -> settings:
+    return settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+def agree_on_dense(spec: str, data: st.DataObject) -> None:
+    chosen = data.draw(hypers(optimizer(spec)))
+    compare(spec, tuple(VARIABLES), chosen, dense_steps(data), starts=data.draw(st.integers(0, 99)))
+
+
+def agree_on_sparse(spec: str, data: st.DataObject, mode: str) -> None:
+    chosen = data.draw(hypers(optimizer(spec)))
+    compare(spec, tuple(WITH_ROWS), chosen, sparse_steps(data), mode)
+
+
+@pytest.mark.parametrize("spec", SPECS)
+@some(10)
+@given(data=st.data())
+def test_dense(spec: str, data: st.DataObject) -> None:
+    agree_on_dense(spec, data)
+
+
+@pytest.mark.parametrize("mode", ["exact", "lazy"])
+@pytest.mark.parametrize("spec", SPECS)
+@some(6)
+@given(data=st.data())
+def test_sparse(spec: str, mode: str, data: st.DataObject) -> None:
+    agree_on_sparse(spec, data, mode)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("spec", SPECS)
+@some(500)
+@given(data=st.data())
+def test_dense_at_length(spec: str, data: st.DataObject) -> None:
+    agree_on_dense(spec, data)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", ["exact", "lazy"])
+@pytest.mark.parametrize("spec", SPECS)
+@some(200)
+@given(data=st.data())
+def test_sparse_at_length(spec: str, mode: str, data: st.DataObject) -> None:
+    agree_on_sparse(spec, data, mode)
