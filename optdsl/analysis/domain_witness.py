@@ -18,6 +18,7 @@ from optdsl.intervals import Interval
 from optdsl.ops import Fault
 
 _MOST_WORK = 20_000  # values to compute before giving up
+_MOST_FINDINGS = 20  # that are worth a search; a specification with more has other problems
 _STEPS = 3  # steps to run from the initial state
 _DIMENSIONS = ((1, 1, 1, 1), (2, 1, 1, 1), (0, 1, 1, 1), (2, 3, 2, 6))
 _DIMENSION_NAMES = ("rank", "rows", "cols", "size")
@@ -42,10 +43,10 @@ def witnesses(
     optimizer: ir.Optimizer, steps: Program, known: Mapping[str, Interval], found: list[Finding]
 ) -> dict[int, Witness]:
     """Witnesses by index into `found`; `known` are the intervals of all inputs."""
-    search = _Search(optimizer, steps, known, found)
-    names = {name for index in range(len(found)) for name in search.reach(index)[1]}
+    search = _Search(optimizer, steps, known, found[:_MOST_FINDINGS])
+    names = {name for index in range(len(search.found)) for name in search.reach(index)[1]}
     for scenario in _scenarios(optimizer, steps, names):
-        if len(search.witnesses) == len(found) or search.work < 0:
+        if len(search.witnesses) == len(search.found) or search.work < 0:
             break
         search.run(scenario)
     return search.witnesses
@@ -96,6 +97,7 @@ class _Search:
         known: Mapping[str, Interval],
         found: list[Finding],
     ) -> None:
+        self.bools = {hyper.name for hyper in optimizer.hypers if hyper.kind is ir.Kind.BOOL}
         self.free = [*(hyper.name for hyper in optimizer.hypers), *_DIMENSION_NAMES]
         self.steps = steps
         self.known = known
@@ -112,6 +114,8 @@ class _Search:
         for t in [*range(1, _STEPS + 1), *self.late]:
             ranges = self.step(fixed, t)
             for index in range(len(self.found)):
+                if self.work < 0:
+                    return
                 if index not in self.witnesses and self.value(index, ranges) is not None:
                     self.witnesses[index] = self.witness(index, fixed, t)
 
@@ -181,14 +185,20 @@ class _Search:
             if name in self.steps.initial
         }
         argument = duty.call.args[fault.argument]
+        while isinstance(argument, ir.Call) and argument.op == "real":
+            argument = argument.args[0]
         own = argument.name if isinstance(argument, ir.Ref) else ""
-        return Witness(value, _words(own, needs, fixed, t, state), t, tuple(needs))
+        return Witness(value, self.words(own, needs, fixed, t, state), t, tuple(needs))
 
     def reach(self, index: int) -> tuple[list[str], set[str]]:
         """The inputs of the step that a finding depends on, and those of all steps before it."""
         duty, fault = self.found[index]
         near = [name for arg in duty.args[fault.argument :] for name in self.names(arg)]
-        far, todo = set(near), list(near)
+        todo, context = list(near), duty.context
+        while context:
+            todo += self.names(self.steps.contexts[context].condition)
+            context = self.steps.contexts[context].parent
+        far = set(todo)
         while todo:
             name = todo.pop()
             if name in self.steps.initial:
@@ -203,21 +213,27 @@ class _Search:
         below = (self.steps.nodes[number] for number in self.steps.below(node))
         return sorted(str(known.data) for known in below if known.op == "input")
 
+    def words(
+        self, own: str, needs: list[str], fixed: Inputs, t: float, state: dict[str, float | None]
+    ) -> str:
+        """``at t = 1 with beta = 1 when `grad` has been 0 (v = 0)``; nothing about `own`."""
+        parts = [f"at t = {t:g}"] if "t" in needs and own != "t" else []
+        hypers = [name for name in needs if name not in ("t", "grad", "param", own)]
+        if hypers:
+            parts.append(
+                "with " + ", ".join(f"{name} = {self.said(name, fixed)}" for name in hypers)
+            )
+        verb = "has been" if state else "is"
+        tensors = [name for name in ("grad", "param") if name in needs and name != own]
+        if tensors:
+            said = [f"`{name}` {verb} {fixed[name].low:g}" for name in tensors]
+            parts.append("when " + " and ".join(said))
+        held = [f"{name} = {it:g}" for name, it in state.items() if it is not None and name != own]
+        if held:
+            parts.append(f"({', '.join(held)})")
+        return " ".join(parts)
 
-def _words(
-    own: str, needs: list[str], fixed: Inputs, t: float, state: dict[str, float | None]
-) -> str:
-    """``at t = 1 with beta = 1 when `grad` has been 0 (v = 0)``; nothing about `own`."""
-    parts = [f"at t = {t:g}"] if "t" in needs and own != "t" else []
-    hypers = [name for name in needs if name not in ("t", "grad", "param", own)]
-    if hypers:
-        parts.append("with " + ", ".join(f"{name} = {fixed[name].low:g}" for name in hypers))
-    verb = "has been" if state else "is"
-    tensors = [name for name in ("grad", "param") if name in needs and name != own]
-    if tensors:
-        said = [f"`{name}` {verb} {fixed[name].low:g}" for name in tensors]
-        parts.append("when " + " and ".join(said))
-    held = [f"{name} = {it:g}" for name, it in state.items() if it is not None and name != own]
-    if held:
-        parts.append(f"({', '.join(held)})")
-    return " ".join(parts)
+    def said(self, name: str, fixed: Inputs) -> str:
+        """The value of a hyperparameter as it is written."""
+        value = fixed[name].low
+        return ("true" if value else "false") if name in self.bools else f"{value:g}"
