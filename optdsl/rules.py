@@ -43,8 +43,9 @@ def explain(code: str) -> str:
 
 
 def _plain(body: str) -> str:
-    """A whole specification from the lines that matter."""
-    return "optimizer Example:\n" + indent(dedent(body).strip("\n"), "    ") + "\n"
+    """A whole specification from the lines that matter, with a blank line above `step`."""
+    lines = dedent(body).strip("\n").replace("\nstep", "\n\nstep")
+    return "optimizer Example:\n" + indent(lines, "    ") + "\n"
 
 
 def _error(code: str, explanation: str, bad: str, good: str) -> Rule:
@@ -68,13 +69,11 @@ _ROWS = (
         where no correct specification can go on; the fault may be a little before it.""",
         """
         hyper learning_rate = 0.1 in [0, inf)
-
         step
             param <- param - learning_rate * grad
         """,
         """
         hyper learning_rate = 0.1 in [0, inf)
-
         step:
             param <- param - learning_rate * grad
         """,
@@ -108,13 +107,11 @@ _ROWS = (
         and `param`; a `def` its arguments, hyperparameters and `t`.""",
         """
         hyper learning_rate = 0.1 in [0, inf)
-
         step:
             param <- param - learning_rte * grad
         """,
         """
         hyper learning_rate = 0.1 in [0, inf)
-
         step:
             param <- param - learning_rate * grad
         """,
@@ -126,7 +123,6 @@ _ROWS = (
         """
         hyper beta = 0.9 in [0, 1)
         slot beta
-
         step:
             beta <- grad
             param <- param - beta
@@ -134,7 +130,6 @@ _ROWS = (
         """
         hyper beta = 0.9 in [0, 1)
         slot m
-
         step:
             m <- beta * m + grad
             param <- param - m
@@ -148,13 +143,11 @@ _ROWS = (
         nothing else.""",
         """
         hyper lambda = 0.1 in [0, inf)
-
         step:
             param <- param - lambda * grad
         """,
         """
         hyper decay = 0.1 in [0, inf)
-
         step:
             param <- param - decay * grad
         """,
@@ -166,14 +159,12 @@ _ROWS = (
         over axis k. A reduction needs a tensor to reduce, and `when` a single boolean.""",
         """
         slot v: scalar
-
         step:
             v <- v + grad^2
             param <- param - grad / (1 + v)
         """,
         """
         slot v: scalar
-
         step:
             v <- v + sum(grad^2)
             param <- param - grad / (1 + v)
@@ -186,13 +177,11 @@ _ROWS = (
         the kind of its hyperparameter. Whole numbers become real by themselves.""",
         """
         hyper nesterov = true
-
         step:
             param <- param - 0.1 * grad * where(nesterov, 2, 1)
         """,
         """
         hyper nesterov: bool = true
-
         step:
             param <- param - 0.1 * grad * where(nesterov, 2, 1)
         """,
@@ -216,7 +205,6 @@ _ROWS = (
         cannot be computed, because the shape of every value is known before anything runs.""",
         """
         hyper k: int = 0
-
         step:
             param <- param - 0.1 * mean(grad, axis=k)
         """,
@@ -231,13 +219,11 @@ _ROWS = (
         included. A square bracket includes the end, a round one does not.""",
         """
         hyper beta = 0.9 in [1, 0]
-
         step:
             param <- param - beta * grad
         """,
         """
         hyper beta = 0.9 in [0, 1]
-
         step:
             param <- param - beta * grad
         """,
@@ -248,13 +234,11 @@ _ROWS = (
         construct the optimizer without an argument.""",
         """
         hyper beta = 1.0 in [0, 1)
-
         step:
             param <- param - beta * grad
         """,
         """
         hyper beta = 0.9 in [0, 1)
-
         step:
             param <- param - beta * grad
         """,
@@ -264,13 +248,11 @@ _ROWS = (
         """A step must update `param` on some path: an optimizer that does not is no optimizer.""",
         """
         slot m
-
         step:
             m <- m + grad
         """,
         """
         slot m
-
         step:
             m <- m + grad
             param <- param - 0.1 * m
@@ -328,13 +310,11 @@ _ROWS = (
         """
         hyper learning_rate = 0.1 in [0, inf)
         hyper momentum      = 0.9 in [0, 1)
-
         step:
             param <- param - learning_rate * grad
         """,
         """
         hyper learning_rate = 0.1 in [0, inf)
-
         step:
             param <- param - learning_rate * grad
         """,
@@ -346,14 +326,12 @@ _ROWS = (
         as it was in the beginning is fine.""",
         """
         slot m
-
         step:
             m <- 0.9 * m + grad
             param <- param - 0.1 * grad
         """,
         """
         slot m
-
         step:
             m <- 0.9 * m + grad
             param <- param - 0.1 * m
@@ -382,7 +360,6 @@ _ROWS = (
         """
         hyper beta = 0.9 in [0, 1)
         slot m
-
         step:
             m <- beta * m + (1 - beta) * grad
             param <- param - 0.1 * m / (1 - beta^(t - 1))
@@ -390,7 +367,6 @@ _ROWS = (
         """
         hyper beta = 0.9 in [0, 1)
         slot m
-
         step:
             m <- beta * m + (1 - beta) * grad
             param <- param - 0.1 * m / (1 - beta^t)
@@ -403,14 +379,12 @@ _ROWS = (
         a negative y. Clip the value, or make an interval narrower.""",
         """
         slot m
-
         step:
             m <- 0.9 * m + 0.1 * grad
             param <- param - 0.1 * sqrt(m)
         """,
         """
         slot m
-
         step:
             m <- 0.9 * m + 0.1 * grad
             param <- param - 0.1 * sqrt(abs(m))
