@@ -375,8 +375,8 @@ _ROWS = (
     _warning(
         "domain",
         """The compiler cannot show that a function gets only values that it is defined for: `sqrt`
-        no negative number, `log` a positive one, `x^y` no negative x with a fractional y and no 0 with
-        a negative y. Clip the value, or make an interval narrower.""",
+        no negative number, `log` a positive one, `x^y` no negative x with a fractional y and no 0
+        with a negative y. Clip the value, or make an interval narrower.""",
         """
         slot m
         step:
