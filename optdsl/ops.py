@@ -83,7 +83,7 @@ class Op:
 
     `params` are the argument names, for messages; `symbol` the infix or prefix spelling in a
     specification. `tensorflow` and `python` are a symbol, printed as an operator, the name of a
-    function that is called, or a template with `{0}`; `numpy` is the attribute of `numpy` that the reference calls.
+    function that is called, or a template with `{0}` (and `{1}` for the axis of a reduction); `numpy` is the attribute of `numpy` that the reference calls.
     `interval` gives the interval of the result from those of the arguments; `domain` says where the
     operation is not defined.
     """
@@ -171,7 +171,7 @@ _ROWS = (
     _unary("is_finite", "tf.math.is_finite", "math.isfinite", "isfinite", iv.either, Rule.PREDICATE),
     _reduction("sum", "tf.reduce_sum", "sum", iv.total),
     _reduction("mean", "tf.reduce_mean", "mean", iv.mean),
-    _reduction("norm", "tf.math.reduce_euclidean_norm", "linalg.norm", iv.norm),
+    _reduction("norm", "tf.sqrt(tf.reduce_sum(tf.square({0}){1}))", "linalg.norm", iv.norm),
     _reduction("amax", "tf.reduce_max", "max", iv.same),
     _reduction("amin", "tf.reduce_min", "min", iv.same),
     _reduction("any", "tf.reduce_any", "any", iv.same, Rule.REDUCE_BOOL),

@@ -1,0 +1,278 @@
+"""IR -> IR: splits a step into what is computed once, in float64, and what runs per variable.
+
+`lower` is the only pass the targets need. It sorts what a step computes by how often that has to
+happen: what is known when a step is traced (plain Python), what depends on `t` and hyperparameters
+alone (a named scalar, in float64), and the statements on tensors, which stay in their order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
+from typing import assert_never
+
+from optdsl.ir import (
+    Call,
+    Const,
+    Expr,
+    If,
+    Kind,
+    Let,
+    Old,
+    Optimizer,
+    PerStep,
+    Ref,
+    Role,
+    Set,
+    Stmt,
+)
+
+_TUPLE_METHODS = ("count", "index")  # scalars become fields of a tuple
+_LONGEST_NAME = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A value with the name that stands for it, and the statement that named it, if one did."""
+
+    name: str
+    value: Expr
+    equation: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lowered:
+    """A step in three parts; elsewhere in it, a named value is `Ref(name, LOCAL)`.
+
+    `fixed` are the names whose values are known when a step is traced: the int and bool
+    hyperparameters, and the names in `static`.
+    """
+
+    static: tuple[Named, ...]
+    scalars: tuple[Named, ...]
+    body: tuple[Stmt, ...]
+    fixed: frozenset[str]
+
+
+def per_step(optimizer: Optimizer) -> tuple[tuple[str, Expr], ...]:
+    """What a step computes once for all variables: names and expressions."""
+    return tuple((scalar.name, scalar.value) for scalar in lower(optimizer).scalars)
+
+
+def lower(optimizer: Optimizer) -> Lowered:
+    """Splits the step of a checked optimizer."""
+    fixed = {hyper.name for hyper in optimizer.hypers if hyper.kind is not Kind.REAL}
+    taken = {slot.name for slot in optimizer.slots} | set(_TUPLE_METHODS)
+    taken.update(_tensor_locals(optimizer.step, fixed))
+    lift = _Lift(taken, fixed, {}, {})
+    body = _statements(optimizer.step, {}, lift)
+    return Lowered(
+        static=tuple(lift.static.values()),
+        scalars=tuple(lift.scalars.values()),
+        body=body,
+        fixed=frozenset(fixed),
+    )
+
+
+def is_static(expr: Expr, fixed: AbstractSet[str]) -> bool:
+    """Whether a value is known when a step is traced, if those of the names in `fixed` are."""
+    match expr:
+        case Const():
+            return True
+        case Ref(name, role):
+            return role is Role.DIM or name in fixed
+        case Old():
+            return False
+        case Call(_, args):
+            return all(is_static(arg, fixed) for arg in args)
+        case _:
+            assert_never(expr)
+
+
+def walk(expr: Expr) -> Iterator[Expr]:
+    """An expression and all its parts, outermost first."""
+    yield expr
+    if isinstance(expr, Call):
+        for arg in expr.args:
+            yield from walk(arg)
+
+
+def expressions(body: tuple[Stmt, ...]) -> Iterator[Expr]:
+    """The expressions that statements hold, nested statements included."""
+    for statement in body:
+        match statement:
+            case Let(_, value) | Set(_, value):
+                yield value
+            case If(condition, then, orelse):
+                yield condition
+                yield from expressions(then)
+                yield from expressions(orelse)
+            case _:
+                assert_never(statement)
+
+
+@dataclass(slots=True)
+class _Lift:
+    """What was found so far, by value. `taken` names cannot be given again."""
+
+    taken: set[str]
+    fixed: set[str]
+    static: dict[Expr, Named]
+    scalars: dict[Expr, Named]
+
+    def known(self, value: Expr, name: str, equation: str) -> Ref:
+        """The reference that stands for a static value."""
+        if value not in self.static:
+            self.static[value] = Named(self._claim(name), value, equation)
+            self.fixed.add(self.static[value].name)
+        return Ref(self.static[value].name, Role.LOCAL, value.type, value.span)
+
+    def scalar(self, value: Expr, name: str | None = None, equation: str = "") -> Ref:
+        """The reference that stands for a value per step, under a name that was given to it."""
+        if value not in self.scalars:
+            self.scalars[value] = Named(self._claim(name or _describe(value)), value, equation)
+        return Ref(self.scalars[value].name, Role.LOCAL, value.type, value.span)
+
+    def _claim(self, name: str) -> str:
+        candidate, number = name, 2
+        while candidate in self.taken:
+            candidate, number = f"{name}_{number}", number + 1
+        self.taken.add(candidate)
+        return candidate
+
+
+def _tensor_locals(body: tuple[Stmt, ...], fixed: AbstractSet[str]) -> Iterator[str]:
+    """The locals that may stay in the body: their names are not for scalars."""
+    for statement in body:
+        match statement:
+            case Let(name, value):
+                if not isinstance(value.type.shape, PerStep) and not is_static(value, fixed):
+                    yield name
+            case If(_, then, orelse, joins):
+                yield from _tensor_locals(then, fixed)
+                yield from _tensor_locals(orelse, fixed)
+                yield from (name for name, _ in joins)
+            case Set():
+                pass
+            case _:
+                assert_never(statement)
+
+
+def _statements(body: tuple[Stmt, ...], locals_: dict[str, Expr], lift: _Lift) -> tuple[Stmt, ...]:
+    """The tensor statements of a block; `locals_` maps the locals that are not tensors."""
+    kept: list[Stmt] = []
+    for statement in body:
+        match statement:
+            case Let(name, value, equation):
+                value = _substitute(value, locals_)
+                if is_static(value, lift.fixed):
+                    locals_[name] = lift.known(value, name, equation)
+                elif isinstance(value.type.shape, PerStep):
+                    locals_[name] = lift.scalar(value, name, equation)
+                else:
+                    kept.append(replace(statement, value=_lifted(value, lift)))
+            case Set(_, value):
+                kept.append(replace(statement, value=_lifted(_substitute(value, locals_), lift)))
+            case If():
+                kept.extend(_branches(statement, locals_, lift))
+            case _:
+                assert_never(statement)
+    return tuple(kept)
+
+
+def _branches(statement: If, locals_: dict[str, Expr], lift: _Lift) -> tuple[Stmt, ...]:
+    """A `when`, without the locals that are scalars: those become a `where` on scalars."""
+    condition = _substitute(statement.condition, locals_)
+    then_locals, else_locals = dict(locals_), dict(locals_)
+    then = _statements(statement.then, then_locals, lift)
+    orelse = _statements(statement.orelse, else_locals, lift)
+    joins = []
+    for name, type_ in statement.joins:
+        if isinstance(type_.shape, PerStep) and isinstance(condition.type.shape, PerStep):
+            args = (condition, then_locals[name], else_locals[name])
+            chosen = Call("where", args, None, type_, statement.span)
+            static = is_static(chosen, lift.fixed)
+            locals_[name] = (lift.known if static else lift.scalar)(chosen, name, "")
+        else:
+            joins.append((name, type_))
+            then = _with_local(then, name, then_locals, lift)
+            orelse = _with_local(orelse, name, else_locals, lift)
+    if not then and not orelse:
+        return ()
+    return (
+        replace(
+            statement,
+            condition=_lifted(condition, lift),
+            then=then,
+            orelse=orelse,
+            joins=tuple(joins),
+        ),
+    )
+
+
+def _with_local(
+    body: tuple[Stmt, ...], name: str, locals_: dict[str, Expr], lift: _Lift
+) -> tuple[Stmt, ...]:
+    """A branch that binds `name` on tensors too, where its value was not one."""
+    if name not in locals_:
+        return body
+    value = _lifted(locals_[name], lift)
+    return (*body, Let(name, value, "", value.span))
+
+
+def _substitute(expr: Expr, locals_: dict[str, Expr]) -> Expr:
+    match expr:
+        case Ref(name, Role.LOCAL) if name in locals_:
+            return locals_[name]
+        case Call(_, args):
+            return replace(expr, args=tuple(_substitute(arg, locals_) for arg in args))
+        case Const() | Ref() | Old():
+            return expr
+        case _:
+            assert_never(expr)
+
+
+def _lifted(expr: Expr, lift: _Lift) -> Expr:
+    """The expression with its largest per-step parts lifted; literals and fixed values stay."""
+    if isinstance(expr.type.shape, PerStep):
+        named = isinstance(expr, Ref) and expr.role is Role.LOCAL
+        return expr if named or is_static(expr, lift.fixed) else lift.scalar(expr)
+    match expr:
+        case Call(_, args):
+            return replace(expr, args=tuple(_lifted(arg, lift) for arg in args))
+        case _:
+            return expr
+
+
+_WORDS: dict[str, Callable[[list[str]], str]] = {
+    "add": lambda a: f"{a[0]}_plus_{a[1]}",
+    "sub": lambda a: f"{a[0]}_minus_{a[1]}",
+    "mul": lambda a: f"{a[0]}_times_{a[1]}",
+    "div": lambda a: f"{a[0]}_over_{a[1]}",
+    "pow": lambda a: f"{a[0]}_to_the_{a[1]}",
+    "neg": lambda a: f"minus_{a[0]}",
+    "real": lambda a: a[0],
+}
+
+
+def _describe(expr: Expr) -> str:
+    """A name that says what a scalar is, as in `one_minus_beta_1`."""
+    name = _described(expr)
+    if len(name) > _LONGEST_NAME:
+        return "scalar"
+    return f"scalar_{name}" if name[0].isdigit() else name
+
+
+def _described(expr: Expr) -> str:
+    match expr:
+        case Const(value):
+            text = {"0": "zero", "1": "one", "2": "two"}.get(f"{value:g}", f"{value:g}")
+            return "".join(c if c.isalnum() else "_" for c in text)
+        case Ref(name) | Old(name):
+            return name
+        case Call(op, args):
+            parts = [_described(arg) for arg in args]
+            return _WORDS[op](parts) if op in _WORDS else "_".join([op, *parts])
+        case _:
+            assert_never(expr)

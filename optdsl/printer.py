@@ -1,0 +1,181 @@
+"""IR expression -> Python text, with parentheses exactly where they are needed.
+
+An expression prints as TensorFlow, on float64 scalars or on tensors, or, where it is known when a
+step is traced, as plain Python on numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import assert_never
+
+from optdsl.ir import Call, Const, Expr, Kind, Old, Ref, Role
+from optdsl.ops import OPS, Rule
+from optdsl.passes import is_static
+
+_ATOM = 100
+_PRECEDENCE = {
+    "if": 1,
+    "or": 2,
+    "and": 3,
+    "not": 4,
+    "<": 5, "<=": 5, ">": 5, ">=": 5, "==": 5, "!=": 5,
+    "+": 6, "-": 6,
+    "*": 7, "/": 7, "%": 7,
+    "neg": 8,
+    "**": 9,
+}  # fmt: skip
+_COMMUTATIVE = frozenset({"min", "max", "eq", "ne"})
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """How the names of an expression are spelled, and which of them are fixed.
+
+    `names` maps a name to Python text where that is not the name itself; `old` does so for names
+    under `old(…)`; `dtype` is the dtype that a literal gets where TensorFlow cannot infer one.
+    `masked` says whether rows can be padding, so that a reduction over rows needs the mask.
+    """
+
+    names: Mapping[str, str]
+    old: Mapping[str, str]
+    fixed: frozenset[str]
+    dtype: str
+    masked: bool = False
+
+
+def expression(expr: Expr, scope: Scope) -> str:
+    """The Python text of an expression on tensors."""
+    return _print(expr, scope)[0]
+
+
+def literal(value: float | int | bool | str) -> str:
+    """A constant as Python writes it; whole numbers without a fraction."""
+    if isinstance(value, str):
+        return f'"{value}"'
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e6:
+        return str(int(value))
+    return repr(value)
+
+
+def _print(expr: Expr, scope: Scope) -> tuple[str, int]:
+    """Text and precedence."""
+    match expr:
+        case Const(value):
+            text = literal(value)
+            return text, _PRECEDENCE["neg"] if text.startswith("-") else _ATOM
+        case Ref(name):
+            return scope.names.get(name, name), _ATOM
+        case Old(name):
+            return scope.old[name], _ATOM
+        case Call():
+            return _python(expr, scope) if is_static(expr, scope.fixed) else _tensor(expr, scope)
+        case _:
+            assert_never(expr)
+
+
+def _python(call: Call, scope: Scope) -> tuple[str, int]:
+    """A call whose arguments are Python numbers."""
+    op = OPS[call.op]
+    if call.op == "real":  # Python mixes whole and real numbers as the language does
+        return _print(call.args[0], scope)
+    if call.op == "where":
+        return _conditional(call, scope)
+    match call.args:
+        case (Const(float(base)), exponent) if call.op == "pow":  # never a huge whole number
+            rank = _PRECEDENCE["**"]
+            return f"{base!r} ** {_grouped(exponent, rank, scope)}", rank
+    return _spell(call.op, op.python, call.args, scope)
+
+
+def _tensor(call: Call, scope: Scope) -> tuple[str, int]:
+    """A call that has at least one tensor among its arguments."""
+    match call:
+        case Call("real", (arg,)):
+            return _real(arg, scope), _ATOM
+        case Call("pow", (base, Const(2.0))):  # one rounding, where pow may have several
+            return f"tf.square({expression(base, scope)})", _ATOM
+        case Call("where", (condition, _, _)) if is_static(condition, scope.fixed):
+            return _conditional(call, scope)
+        case Call(op, args) if op in _COMMUTATIVE and is_static(args[0], scope.fixed):
+            return _tensor(Call(op, args[::-1], call.axis, call.type, call.span), scope)
+        case Call(op, _) if OPS[op].rule in (Rule.REDUCE_REAL, Rule.REDUCE_BOOL):
+            return _reduction(call, scope), _ATOM
+        case Call(op, args):
+            return _spell(op, OPS[op].tensorflow, args, scope)
+
+
+def _spell(name: str, spelling: str, args: tuple[Expr, ...], scope: Scope) -> tuple[str, int]:
+    """An operator, a template with `{0}`, or a function to call."""
+    if "{0}" in spelling:
+        return spelling.format(*(_grouped(arg, _ATOM, scope) for arg in args)), _ATOM
+    if spelling not in _PRECEDENCE:
+        return f"{spelling}({', '.join(_arguments(name, args, scope))})", _ATOM
+    if len(args) == 1:
+        rank = _PRECEDENCE["neg" if spelling == "-" else spelling]
+        gap = " " if spelling.isalpha() else ""
+        return f"{spelling}{gap}{_grouped(args[0], rank, scope)}", rank
+    rank = _PRECEDENCE[spelling]
+    # `a - (b - c)` and `(a ** b) ** c` keep their parentheses, `a < b` takes no comparison.
+    left, right = (rank + 1, rank) if spelling == "**" else (rank, rank + 1)
+    if rank == _PRECEDENCE["<"]:
+        left = rank + 1
+    return f"{_grouped(args[0], left, scope)} {spelling} {_grouped(args[1], right, scope)}", rank
+
+
+def _arguments(name: str, args: tuple[Expr, ...], scope: Scope) -> list[str]:
+    """Arguments of a TensorFlow function, which takes its dtype from the first number."""
+    texts = [expression(arg, scope) for arg in args]
+    first = 1 if name == "where" else 0
+    numbers = range(first, len(args))
+    bare = [i for i in numbers if is_static(args[i], scope.fixed)]
+    if first in bare and any(not is_static(arg, scope.fixed) for arg in args):
+        dtype = "tf.bool" if args[first].type.kind is Kind.BOOL else scope.dtype
+        for i in bare:
+            texts[i] = f"tf.constant({texts[i]}, {dtype})"
+    return texts
+
+
+def _conditional(call: Call, scope: Scope) -> tuple[str, int]:
+    """`where` on a condition that is known: Python's own."""
+    rank = _PRECEDENCE["if"]
+    condition, yes, no = (_grouped(arg, rank + 1, scope) for arg in call.args)
+    return f"{yes} if {condition} else {no}", rank
+
+
+def _real(arg: Expr, scope: Scope) -> str:
+    """A whole number as a real one."""
+    if isinstance(arg, Ref) and arg.role is Role.COUNTER:
+        return "t_real"
+    return f"tf.cast({expression(arg, scope)}, {scope.dtype})"
+
+
+def _reduction(call: Call, scope: Scope) -> str:
+    """A reduction over everything, or over one axis, which stays with size 1."""
+    arg = expression(call.args[0], scope)
+    if mixes_rows(call) and scope.masked:
+        axis = "" if call.axis is None else f", axis={call.axis}"
+        return f"_{call.op}({arg}, mask{axis})"
+    if call.axis is None:
+        return reduction(call.op, arg, "")
+    return reduction(call.op, arg, f", axis=_axes(grad, {literal(call.axis)}), keepdims=True")
+
+
+def reduction(op: str, arg: str, axis: str) -> str:
+    """A reduction of the tensor `arg`; `axis` is empty, or more arguments after a comma."""
+    spelling = OPS[op].tensorflow
+    template = spelling if "{0}" in spelling else f"{spelling}({{0}}{{1}})"
+    return template.format(arg, axis)
+
+
+def mixes_rows(call: Call) -> bool:
+    """Whether a reduction may run over the leading axis of some variable."""
+    if OPS[call.op].rule not in (Rule.REDUCE_REAL, Rule.REDUCE_BOOL):
+        return False
+    return call.axis is None or (isinstance(call.axis, int) and call.axis <= 0)
+
+
+def _grouped(expr: Expr, rank: int, scope: Scope) -> str:
+    text, own = _print(expr, scope)
+    return f"({text})" if own < rank else text

@@ -1,0 +1,226 @@
+"""Statements of a step -> lines of Python: the body of the generated update function."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import count
+from typing import assert_never
+
+from optdsl.ir import Expr, If, Kind, Let, Old, Optimizer, Ref, Set, Shape, Stmt, Tensor, Type
+from optdsl.passes import Lowered, Named, expressions, is_static, walk
+from optdsl.printer import Scope, literal
+from optdsl.targets.lines import Writer, part_names
+from optdsl.targets.text import WIDTH, call, filled
+
+_INDENT = "    "
+_CONDITION = 60  # characters for a condition, wherever it stands
+_PARAMETERS = frozenset({"s", "mask", "shape"})
+_DIMS = {
+    "rank": "rank = len(shape)",
+    "rows": "rows = shape[-2] if len(shape) > 1 else 1",
+    "cols": "cols = shape[-1] if shape else 1",
+    "size": "size = math.prod(shape)",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """The body of the update function, without its frame, and all names that it reads."""
+
+    lines: tuple[str, ...]
+    used: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Context:
+    """What writes expressions, the types of what a step updates, and numbers for its branches."""
+
+    writer: Writer
+    targets: dict[str, Type]
+    branches: Iterator[int]
+
+    @property
+    def scope(self) -> Scope:
+        return self.writer.scope
+
+
+def update_body(optimizer: Optimizer, lowered: Lowered, *, masked: bool) -> Body:
+    """The statements of a step as Python lines, each under the equation it came from."""
+    names = names_of(optimizer, lowered)
+    static, parts = used_static(lowered, list(expressions(lowered.body)))
+    old = {part.name: f"old_{names[part.name]}" for part in parts if isinstance(part, Old)}
+    used = frozenset(part.name for part in parts if isinstance(part, Ref))
+    scope = Scope(names, old, lowered.fixed, "grad.dtype", masked)
+    types = {"param": Type(Kind.REAL, Tensor()), **{s.name: s.type for s in optimizer.slots}}
+    context = _Context(Writer(scope, part_names(frozenset(names.values()))), types, count(1))
+    opening = [line for name, line in _DIMS.items() if name in used]
+    for named in static:
+        opening += comment(named.equation, len(_INDENT))
+        opening += context.writer.assignment(names[named.name], named.value, len(_INDENT))
+    opening += [f"{old[name]} = {names[name]}" for name in types if name in old]
+    return Body((*opening, *_block(lowered.body, context, 1)), used)
+
+
+def used_static(lowered: Lowered, roots: list[Expr]) -> tuple[list[Named], list[Expr]]:
+    """The static values that expressions need, in order, and all parts of both."""
+    parts = [part for expr in roots for part in walk(expr)]
+    needed: list[Named] = []
+    for named in reversed(lowered.static):
+        if any(isinstance(part, Ref) and part.name == named.name for part in parts):
+            needed.insert(0, named)
+            parts += walk(named.value)
+    return needed, parts
+
+
+def names_of(optimizer: Optimizer, lowered: Lowered) -> dict[str, str]:
+    """How the update function spells every name that can occur in it."""
+    own = [*(slot.name for slot in optimizer.slots), *_locals(lowered.body)]
+    own += [named.name for named in lowered.static]
+    given = ("grad", "param", *_DIMS, *lowered.fixed)
+    return {
+        **{name: name for name in given},
+        **{name: f"{name}_" if name in _PARAMETERS else name for name in own},
+        **{scalar.name: f"s.{scalar.name}" for scalar in lowered.scalars},
+    }
+
+
+def _locals(body: tuple[Stmt, ...]) -> Iterator[str]:
+    for statement in body:
+        match statement:
+            case Let(name):
+                yield name
+            case If(_, then, orelse):
+                yield from _locals(then)
+                yield from _locals(orelse)
+            case Set():
+                pass
+            case _:
+                assert_never(statement)
+
+
+def _block(body: tuple[Stmt, ...], context: _Context, depth: int) -> list[str]:
+    """Lines for statements, each under its equation; they will be indented `depth` times."""
+    indent = depth * len(_INDENT)
+    lines: list[str] = []
+    for statement in body:
+        match statement:
+            case Let(name, value, equation):
+                lines += comment(equation, indent)
+                lines += _assignment(name, value, context, indent)
+            case Set(target, value, equation):
+                lines += comment(equation, indent)
+                lines += _fitted(target, value, context, indent)
+            case If(condition, equation=equation):
+                static = is_static(condition, context.scope.fixed)
+                branch = _python_if if static else _tensor_if
+                lines += [*comment(equation, indent), *branch(statement, context, depth)]
+            case _:
+                assert_never(statement)
+    return lines
+
+
+def comment(equation: str, indent: int) -> list[str]:
+    """The comment above a statement: its equation, in lines that stay short."""
+    return filled(equation, "# ", "#     ", WIDTH - indent) if equation else []
+
+
+def _assignment(name: str, value: Expr, context: _Context, indent: int) -> list[str]:
+    """A local; a number becomes a tensor, because it stands for one in another branch."""
+    form = "{}"
+    if is_static(value, context.scope.fixed):
+        dtype = "" if value.type.kind is Kind.BOOL else f", {context.scope.dtype}"
+        form = f"tf.constant({{}}{dtype})"
+    return context.writer.assignment(context.scope.names[name], value, indent, form)
+
+
+def _fitted(target: str, value: Expr, context: _Context, indent: int) -> list[str]:
+    """An update, its value in the shape of the slot (or `param`) that it is for."""
+    name, shape = context.scope.names[target], context.targets[target].shape
+    fits = value.type.shape == shape or not isinstance(shape, Tensor)
+    form = "{}" if fits and not is_static(value, context.scope.fixed) else f"_filled({name}, {{}})"
+    return context.writer.assignment(name, value, indent, form)
+
+
+def _python_if(statement: If, context: _Context, depth: int) -> list[str]:
+    """A branch that is chosen when the step is traced."""
+    before, condition = context.writer.value(statement.condition, _CONDITION)
+    lines = [*before, f"if {condition}:"]
+    lines += _indented(_block(statement.then, context, depth + 1) or ["pass"])
+    if statement.orelse:
+        lines += ["else:", *_indented(_block(statement.orelse, context, depth + 1))]
+    return lines
+
+
+def _tensor_if(statement: If, context: _Context, depth: int) -> list[str]:
+    """A branch that is chosen in every step: only one of the two functions runs."""
+    names = context.scope.names
+    updated = [
+        name
+        for name in context.targets
+        if name in {*_updated(statement.then), *_updated(statement.orelse)}
+    ]
+    results = [*updated, *(name for name, _ in statement.joins)]
+    if not results:
+        return []
+    number = next(context.branches)
+    labels = [f"_{word}{'' if number == 1 else f'_{number}'}" for word in ("then", "otherwise")]
+    arguments = [names[name] for name in updated]
+    before, condition = context.writer.value(statement.condition, _CONDITION)
+    lines = before
+    for label, branch in zip(labels, (statement.then, statement.orelse), strict=True):
+        values = arguments + [
+            _joined(name, type_, branch, context) for name, type_ in statement.joins
+        ]
+        typed = [f"{argument}: Any" for argument in arguments]
+        block = [*_block(branch, context, depth + 1), f"return {', '.join(values)}"]
+        if len(values) == 1 and block[-2:-1] and block[-2].startswith(f"{values[0]} = "):
+            block[-2:] = [block[-2].replace(f"{values[0]} =", "return", 1)]
+        lines += ["", *call(f"def {label}", typed, " -> Any:", depth * len(_INDENT))]
+        lines += _indented(block)
+    branches = [f"lambda: {label}({', '.join(arguments)})" for label in labels]
+    assigned = ", ".join(names[name] for name in results)
+    chosen = [f"    {argument}," for argument in (condition, *branches)]
+    return [*lines, "", f"{assigned} = tf.cond(", *chosen, ")"]
+
+
+def _joined(name: str, type_: Type, branch: tuple[Stmt, ...], context: _Context) -> str:
+    """A local at the end of a branch, in the shape that both branches share."""
+    text = context.scope.names[name]
+    if not isinstance(type_.shape, Tensor) or _bound_shape(name, branch) == type_.shape:
+        return text
+    like = "grad"
+    for axis in sorted(type_.shape.reduced, key=str):
+        like = f"_reduced({like}, {literal(axis)})"
+    return f"tf.broadcast_to({text}, tf.shape({like}))"
+
+
+def _bound_shape(name: str, branch: tuple[Stmt, ...]) -> Shape:
+    """The shape of a local that a branch binds."""
+    for statement in branch:
+        match statement:
+            case Let(bound, value) if bound == name:
+                return value.type.shape
+            case If(joins=joins) if name in dict(joins):
+                return dict(joins)[name].shape
+            case _:
+                pass
+    raise AssertionError(f"{name} is not bound here")
+
+
+def _updated(body: tuple[Stmt, ...]) -> Iterator[str]:
+    for statement in body:
+        match statement:
+            case Set(target):
+                yield target
+            case If(_, then, orelse):
+                yield from _updated(then)
+                yield from _updated(orelse)
+            case Let():
+                pass
+            case _:
+                assert_never(statement)
+
+
+def _indented(lines: list[str]) -> list[str]:
+    return [f"{_INDENT}{line}" if line else "" for line in lines]

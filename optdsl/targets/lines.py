@@ -1,0 +1,58 @@
+"""Assignments as lines of Python that stay short: what is too long is given in parts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import count
+
+from optdsl.ir import Call, Expr, Ref, Role
+from optdsl.passes import is_static
+from optdsl.printer import Scope, expression
+from optdsl.targets.text import WIDTH
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """Spells expressions in a scope; `parts` are names for parts of long ones."""
+
+    scope: Scope
+    parts: Iterator[str]
+
+    def value(self, expr: Expr, room: int) -> tuple[list[str], str]:
+        """Lines to go before an expression, and its text in at most `room` characters."""
+        before: list[str] = []
+        short = self._shortened(expr, room, before)
+        return before, expression(short, self.scope)
+
+    def assignment(self, target: str, expr: Expr, indent: int, form: str = "{}") -> list[str]:
+        """`target = form.format(expr)` as lines, to be indented by `indent`."""
+        before, text = self.value(expr, WIDTH - indent - len(f"{target} = {form.format('')}"))
+        return [*before, f"{target} = {form.format(text)}"]
+
+    def _shortened(self, expr: Expr, room: int, before: list[str]) -> Expr:
+        """The expression with parts replaced by names until its text fits."""
+        if not isinstance(expr, Call):
+            return expr
+        short = replace(expr, args=tuple(self._shortened(arg, room, before) for arg in expr.args))
+        while len(expression(short, self.scope)) > room:
+            texts = [
+                expression(arg, self.scope) if isinstance(arg, Call) else "" for arg in short.args
+            ]
+            longest = max(range(len(texts)), key=lambda i: len(texts[i]))
+            part = short.args[longest]
+            if not isinstance(part, Call):
+                return short
+            name = next(self.parts)
+            before.append(f"{name} = {texts[longest]}")
+            fixed = is_static(part, self.scope.fixed)
+            named = Ref(name, Role.DIM if fixed else Role.LOCAL, part.type, part.span)
+            args = (*short.args[:longest], named, *short.args[longest + 1 :])
+            short = replace(short, args=args)
+        return short
+
+
+def part_names(taken: frozenset[str]) -> Iterator[str]:
+    """`part`, `part_2`, …: names for parts of expressions, none of them taken."""
+    names = (f"part_{number}" if number > 1 else "part" for number in count(1))
+    return (name for name in names if name not in taken)

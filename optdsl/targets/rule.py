@@ -1,0 +1,195 @@
+"""IR -> the functions of a generated file that say what the rule is, as lines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import assert_never
+
+from optdsl.ir import Call, Const, Expr, Kind, Optimizer, Ref, Role, Slot, SlotShape
+from optdsl.passes import Lowered, expressions, walk
+from optdsl.printer import Scope, mixes_rows, reduction
+from optdsl.targets.body import comment, names_of, update_body, used_static
+from optdsl.targets.lines import Writer, part_names
+from optdsl.targets.text import WIDTH, call
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A value under a name: a line `name=value,` of a call."""
+
+    name: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReductionView:
+    """A reduction that leaves rows out; `neutral` stands in for their elements."""
+
+    name: str
+    reduced: str
+    neutral: str
+    is_mean: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RuleView:
+    """The rule: scalars of a step, initial slots, the update, and the helpers they call."""
+
+    scalars: tuple[Field, ...]
+    scalar_lines: tuple[str, ...]
+    scalar_fixed: tuple[str, ...]
+    scalars_are_real: bool
+    initial: tuple[Field, ...]
+    initial_lines: tuple[str, ...]
+    update_lines: tuple[str, ...]
+    update_fixed: tuple[str, ...]
+    uses_mask: bool
+    uses_shape: bool
+    uses_filled: bool
+    uses_reduced: bool
+    uses_axes: bool
+    uses_math: bool
+    reductions: tuple[ReductionView, ...]
+
+
+def rule(optimizer: Optimizer, lowered: Lowered) -> RuleView:
+    """The functions of a rule, and which helpers they call."""
+    calls = [
+        part
+        for expr in expressions(lowered.body)
+        for part in walk(expr)
+        if isinstance(part, Call) and mixes_rows(part)
+    ]
+    scalars, scalar_lines, scalar_static = _scalars(optimizer, lowered)
+    initial, initial_lines = _initial(optimizer, lowered)
+    update_lines, used = _update(optimizer, lowered, masked=bool(calls))
+    text = "\n".join([*scalar_lines, *initial_lines, *update_lines])
+    text += "\n".join(field.value for field in (*scalars, *initial))
+    fixed = [hyper.name for hyper in optimizer.hypers if hyper.kind is not Kind.REAL]
+    return RuleView(
+        scalars=scalars,
+        scalar_lines=scalar_lines,
+        scalar_fixed=tuple(name for name in fixed if name in scalar_static),
+        scalars_are_real=all(s.value.type.kind is Kind.REAL for s in lowered.scalars),
+        initial=initial,
+        initial_lines=initial_lines,
+        update_lines=update_lines,
+        update_fixed=tuple(name for name in fixed if name in used),
+        uses_mask=bool(calls),
+        uses_shape=bool(used & {"rank", "rows", "cols", "size"}),
+        uses_filled="_filled(" in text,
+        uses_reduced="_reduced(" in text,
+        uses_axes=bool(calls) or "_axes(" in text or "_reduced(" in text,
+        uses_math="math." in text.replace("tf.math.", ""),
+        reductions=tuple(_reduction(name) for name in sorted({call.op for call in calls})),
+    )
+
+
+# --- once a step ---------------------------------------------------------------------------------
+
+_SCALAR_PARAMETERS = frozenset({"hyper", "t_real"})
+
+
+def _scalars(
+    optimizer: Optimizer, lowered: Lowered
+) -> tuple[tuple[Field, ...], tuple[str, ...], frozenset[str]]:
+    """The fields of a step's scalars, the lines before them, and the names that are read."""
+    static, parts = used_static(lowered, [scalar.value for scalar in lowered.scalars])
+    read = {part.name for part in parts if isinstance(part, Ref)}
+    own = {
+        named.name: f"{named.name}_" if named.name in _SCALAR_PARAMETERS else named.name
+        for named in (*static, *lowered.scalars)
+    }
+    hypers = {
+        hyper.name: hyper.name if hyper.kind is not Kind.REAL else f"hyper.{hyper.name}"
+        for hyper in optimizer.hypers
+    }
+    scope = Scope({**own, **hypers}, {}, lowered.fixed, "tf.float64")
+    writer = Writer(scope, part_names(frozenset(own.values())))
+    lines = ["t_real = tf.cast(t, tf.float64)"] if any(map(_is_real_t, parts)) else []
+    for named in static:
+        lines += writer.assignment(own[named.name], named.value, 4)
+    referred = {part.name for part in parts if isinstance(part, Ref) and part.role is Role.LOCAL}
+    fields = []
+    for scalar in lowered.scalars:
+        if scalar.equation or scalar.name in referred:
+            lines += comment(scalar.equation, 4)
+            lines += writer.assignment(own[scalar.name], scalar.value, 4)
+            fields.append(Field(scalar.name, own[scalar.name]))
+        else:
+            before, text = writer.value(scalar.value, WIDTH - len(scalar.name) - 10)
+            lines += before
+            fields.append(Field(scalar.name, text))
+    return tuple(fields), tuple(lines), frozenset(read)
+
+
+def _is_real_t(part: Expr) -> bool:
+    match part:
+        case Call("real", (Ref(_, Role.COUNTER),)):
+            return True
+        case _:
+            return False
+
+
+# --- before the first step -----------------------------------------------------------------------
+
+
+def _initial(optimizer: Optimizer, lowered: Lowered) -> tuple[tuple[Field, ...], tuple[str, ...]]:
+    """The slots' initial values, and the lines before them."""
+    names = {"param": "param"}
+    for hyper in optimizer.hypers:
+        real = hyper.kind is Kind.REAL
+        names[hyper.name] = f"tf.cast(hyper.{hyper.name}, param.dtype)" if real else hyper.name
+    scope = Scope(names, {}, lowered.fixed, "param.dtype")
+    writer = Writer(scope, part_names(frozenset(names)))
+    fields, lines = [], []
+    for slot in optimizer.slots:
+        form = _initial_form(slot)
+        before, text = writer.value(slot.initial, WIDTH - len(slot.name) - len(form) - 10)
+        lines += before
+        fields.append(Field(slot.name, form.format(text)))
+    return tuple(fields), tuple(lines)
+
+
+def _initial_form(slot: Slot) -> str:
+    """How an initial value gets the shape of its slot; `{}` stands for the value."""
+    match slot.shape:
+        case SlotShape.SCALAR:
+            return "tf.cast({}, param.dtype)"
+        case SlotShape.PARAM:
+            like = "param"
+        case SlotShape.ROW:
+            like = '_reduced(param, "row")'
+        case SlotShape.REDUCED:
+            like = f"_reduced(param, {slot.axis})"
+        case _:
+            assert_never(slot.shape)
+    if isinstance(slot.initial, Const) and slot.initial.value == 0:
+        return f"tf.zeros_like({like})"
+    return f"_filled({like}, {{}})"
+
+
+# --- the update ----------------------------------------------------------------------------------
+
+
+def _update(
+    optimizer: Optimizer, lowered: Lowered, *, masked: bool
+) -> tuple[tuple[str, ...], frozenset[str]]:
+    """The whole body of the update function, and the names that it reads."""
+    body = update_body(optimizer, lowered, masked=masked)
+    names = names_of(optimizer, lowered)
+    slots = [names[slot.name] for slot in optimizer.slots]
+    unpack = f"({slots[0]},) = slots" if len(slots) == 1 else f"{', '.join(slots)} = slots"
+    opening = [unpack]
+    if len(unpack) + 4 > WIDTH:
+        opening = [f"{names[slot.name]} = slots.{slot.name}" for slot in optimizer.slots]
+    ending = call("return param, _Slots", slots, "", 4)
+    return (*(opening if slots else ()), *body.lines, *ending), body.used
+
+
+_NEUTRAL = {"amax": "x.dtype.min", "amin": "x.dtype.max", "any": "False", "all": "True"}
+
+
+def _reduction(name: str) -> ReductionView:
+    reduced = reduction(name, "x", ", axis=axes, keepdims=axis is not None")
+    return ReductionView(name, reduced, _NEUTRAL.get(name, "0"), name == "mean")

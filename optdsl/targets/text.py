@@ -1,0 +1,49 @@
+"""Text of a specification inside Python: literals, docstrings, lines that stay short."""
+
+from __future__ import annotations
+
+WIDTH = 88
+"""The longest line of generated code: what `ruff format` and `black` allow unasked."""
+
+
+def docstring_text(text: str) -> str:
+    """`text` so that it can stand between triple quotes and says the same there.
+
+    Backslashes and quotes that could end the docstring are escaped, and so is everything that is
+    not printable, but for newlines.
+    """
+    escaped = text.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
+    if escaped.endswith('"'):
+        escaped = escaped[:-1] + '\\"'
+    return "".join(c if c == "\n" or c.isprintable() else _escape(c) for c in escaped)
+
+
+def _escape(character: str) -> str:
+    code = ord(character)
+    if code <= 0xFF:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
+
+
+def indented(text: str, indent: str) -> str:
+    """`text` with its lines, but for empty ones, moved to the right."""
+    return "\n".join(indent + line if line.strip() else "" for line in text.split("\n"))
+
+
+def filled(text: str, indent: str, hanging: str, width: int = WIDTH) -> list[str]:
+    """The words of `text` as lines of at most `width` characters."""
+    lines, current = [], indent
+    for word in text.split():
+        if current not in (indent, hanging) and len(current) + 1 + len(word) > width:
+            lines.append(current)
+            current = hanging
+        current += word if current in (indent, hanging) else f" {word}"
+    return [*lines, current]
+
+
+def call(head: str, arguments: list[str], tail: str, indent: int) -> list[str]:
+    """`head(arguments)tail` in one line where it fits, else one argument a line."""
+    line = f"{head}({', '.join(arguments)}){tail}"
+    if indent + len(line) <= WIDTH:
+        return [line]
+    return [f"{head}(", *(f"    {argument}," for argument in arguments), f"){tail}"]
