@@ -92,6 +92,35 @@ def specifications(draw: st.DrawFn) -> str:
     return f"optimizer X:\n{HYPERS}{slots}    step:\n{step}\n"
 
 
+@st.composite
+def quiet_specifications(draw: st.DrawFn) -> str:
+    """A whole specification that often leaves rows without a gradient alone, and not always."""
+    names = _SCALARS + _TENSORS
+    lines: list[str] = []
+    for target in [*draw(st.lists(st.sampled_from("mvw"), max_size=2)), "param"]:
+        value = draw(expressions(names, 2))
+        lines.append(
+            draw(
+                st.sampled_from(
+                    [
+                        f"{target} <- {target} - grad * {value}",
+                        f"{target} <- {target} + {value} * abs(grad)",
+                        f"{target} <- {target} + {value} - where(grad == 0, {value}, a)",
+                        f"{target} <- where(grad != 0, {value}, {target})",
+                        f"{target} <- where(grad == 0, old({target}), {value})",
+                        f"{target} <- max({target}, {value} * grad)",
+                        f"{target} <- min({target}, abs({value}) + grad^2)",
+                        f"{target} <- {target} * ({value})^grad",
+                        f"{target} <- clip({target} + grad, {value}, 2)",
+                    ]
+                )
+            )
+        )
+    step = "\n".join(f"        {line}" for line in lines)
+    slots = "    slot m\n    slot v\n    slot w = b\n"
+    return f"optimizer X:\n{HYPERS}{slots}    step:\n{step}\n"
+
+
 hypers = st.fixed_dictionaries(
     {
         "a": st.sampled_from([0.0, 0.5, 0.25, 0.9]),

@@ -152,6 +152,15 @@ def test_the_classic_bug_is_told_in_one_breath() -> None:
     assert finding.help.startswith("`t` is 1 on the first step: use `t`")
 
 
+def test_an_excluded_variable_has_no_weight_decay() -> None:
+    text = HEAD.replace(
+        "    slot m, v\n", "    hyper weight_decay = 0.1 in (0, 1]\n    slot m, v\n"
+    )
+    optimizer, source = _checked(text + "        param <- param - grad / weight_decay\n")
+    assert optimizer is not None
+    assert len(domain(optimizer, source).diagnostics) == 1
+
+
 def test_a_fault_in_a_macro_is_reported_once() -> None:
     text = HEAD.replace("    step:", "    def f(x) = x / (t - 1)\n    step:")
     optimizer, source = _checked(text + "        param <- param - f(grad) - f(m)\n")
@@ -219,7 +228,7 @@ def test_large_specifications_are_quick(name: str) -> None:
     assert time.process_time() - began < 4  # about 1 s on an idle machine
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(
     text=drawn_rules.specifications(),
     hypers=drawn_rules.hypers,

@@ -21,8 +21,9 @@ from optdsl.ops import OPS, Fault
 from optdsl.source import SourceFile, Span
 
 _PLAIN_ROUNDS = 2  # joins before widening begins
-_ROUNDS_WITH_STOPS = 7  # rounds in which widening stops at the thresholds
 _MOST_ROUNDS = 12  # then nothing is assumed about any slot
+_ROUNDS_WITHOUT_STOPS = 3  # the last of them, in which widening does not stop at the thresholds
+_MOST_WORK = 40_000  # values to compute: a large specification gets fewer rounds
 _MOST_STOPS = 40
 
 
@@ -92,6 +93,8 @@ def hyper_interval(hyper: ir.Hyper) -> Interval:
     if hyper.kind is ir.Kind.BOOL:
         return iv.EITHER
     known = iv.normal(hyper.interval)
+    if hyper.name == "weight_decay":  # `exclude_from_weight_decay` makes it 0 for some variables
+        known = iv.union(known, iv.point(0.0))
     return iv.intersection(known, iv.INTEGERS) if hyper.kind is ir.Kind.INT else known
 
 
@@ -111,14 +114,15 @@ def invariants(optimizer: ir.Optimizer, steps: Program) -> dict[str, Interval]:
 
     stops = _stops(optimizer, steps)
     slots = first
-    for round_ in range(_MOST_ROUNDS):
+    rounds = min(_MOST_ROUNDS, max(4, _MOST_WORK // (len(steps.tape) + 1)))
+    for round_ in range(rounds):
         new = after(slots)
         if _inside(new, slots):
             return _narrowed(slots, new, after(new))
         if round_ < _PLAIN_ROUNDS:
             slots = {name: iv.union(slots[name], new[name]) for name in names}
         else:
-            at = stops if round_ < _ROUNDS_WITH_STOPS else ()
+            at = stops if round_ < rounds - _ROUNDS_WITHOUT_STOPS else ()
             slots = {name: iv.widen(slots[name], new[name], at) for name in names}
     return dict.fromkeys(names, iv.ALL)
 
