@@ -5,6 +5,7 @@ Exit codes: 0 fine, 1 findings, 2 the command could not do what it was asked to.
 
 from __future__ import annotations
 
+import gc
 import io
 import re
 import sys
@@ -59,6 +60,8 @@ def cli() -> None:
 
 def main() -> None:
     """Runs the command line; the entry point of the `optdsl` script."""
+    # A run is short and makes trees without cycles: collecting them takes a seventh of its time.
+    gc.disable()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # A terminal that cannot show a character gets its escape, never a traceback.

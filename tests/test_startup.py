@@ -13,7 +13,7 @@ ROOT = Path(__file__).parent.parent
 SPECS = sorted(str(path) for path in (ROOT / "specs").glob("*.opt"))
 ROUNDS = 7
 
-OPTDSL = [sys.executable, "-m", "optdsl"]
+OPTDSL = [str(Path(sys.executable).with_name("optdsl"))]
 COMMANDS = {
     "click": [sys.executable, "-c", "import click"],
     "libraries": [sys.executable, "-c", "import lark, jinja2, click"],
