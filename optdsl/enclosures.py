@@ -98,7 +98,7 @@ def _turning_values(op: str, args: Sequence[Bounded]) -> list[Array]:
     x = args[0]
     match op:
         case "min" | "max" | "clip":  # of NaN and a number, some give the number
-            undefined = np.logical_or.reduce([arg.nan for arg in args])
+            undefined = np.logical_or.reduce(np.broadcast_arrays(*(arg.nan for arg in args)))
             ends = [end for arg in args for end in (arg.low, arg.high)]
             return [np.where(undefined, end, np.nan) for end in ends]
         case "abs" | "sqrt":

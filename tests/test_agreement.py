@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from generated import SPECS, keras_class, module_class, optimizer
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from strategies import GRADIENT_KINDS, SHAPES, gradient, hypers, row_ids
@@ -26,7 +26,12 @@ from optdsl.interpreter import Reference, SparseGrad, State
 
 CLASSES: dict[str, Callable[[str], Any]] = {"keras": keras_class, "module": module_class}
 VARIABLES = [(shape, dtype) for shape in SHAPES for dtype in ("float32", "float64")]
-WITH_ROWS = [(shape, dtype) for shape, dtype in VARIABLES if shape]
+WITH_ROWS = [
+    ((3,), "float64"),
+    ((6, 4), "float32"),
+    ((6, 4), "float64"),
+    ((2, 3, 4), "float32"),
+]
 STEPS = 3
 
 Hypers = Mapping[str, Any]
@@ -169,8 +174,14 @@ def _of(kind_and_seed: tuple[str, int], shape: tuple[int, ...]) -> tuple[str, tu
     return kind_and_seed[0], shape, kind_and_seed[1]
 
 
-def some(examples: int) -> settings:
-    return settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck))
+def some(examples: int, *further: Phase) -> settings:
+    """A failure is reported as it is found; its smallest form takes the long tests below."""
+    return settings(
+        max_examples=examples,
+        deadline=None,
+        phases=(Phase.explicit, Phase.reuse, Phase.generate, *further),
+        suppress_health_check=list(HealthCheck),
+    )
 
 
 def agree_on_dense(spec: str, data: st.DataObject) -> None:
@@ -200,7 +211,7 @@ def test_sparse(spec: str, mode: str, data: st.DataObject) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("spec", SPECS)
-@some(500)
+@some(500, Phase.shrink)
 @given(data=st.data())
 def test_dense_at_length(spec: str, data: st.DataObject) -> None:
     agree_on_dense(spec, data)
@@ -209,7 +220,7 @@ def test_dense_at_length(spec: str, data: st.DataObject) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("mode", ["exact", "lazy"])
 @pytest.mark.parametrize("spec", SPECS)
-@some(200)
+@some(200, Phase.shrink)
 @given(data=st.data())
 def test_sparse_at_length(spec: str, mode: str, data: st.DataObject) -> None:
     agree_on_sparse(spec, data, mode)

@@ -178,6 +178,20 @@ def test_integers_are_exact() -> None:
     assert (box.low, box.value, box.high) == (2, 2, 2)
 
 
+@pytest.mark.parametrize(
+    "op", [op for op in OPS.values() if op.rule in NUMERIC], ids=lambda o: o.name
+)
+def test_operands_broadcast(op: Any) -> None:
+    shapes = ((), (3, 1), (2,))[: len(op.params)]
+    generator = np.random.default_rng(0)
+    args = [generator.uniform(1, 2, size=shape) for shape in shapes]
+    box = arithmetic(op.name, [exact(arg) for arg in args], DOUBLE)
+    expected = numpy_function(op.name)(*args)
+    for part in (box.value, box.low, box.high, box.nan):
+        assert part.shape == expected.shape
+    assert box.contains(expected).all()
+
+
 def test_a_squared_zero_stays_zero() -> None:
     """No bound may make room for what cannot be: a zero gradient keeps a zero moment."""
     box = arithmetic("mul", [exact(0.0), exact(0.0)], SINGLE)
