@@ -13,6 +13,8 @@ from optdsl.syntax import Comment
 
 MAX_NESTING = 64
 """How deep parentheses and blocks may be nested."""
+MAX_TOKENS = 30_000
+"""How many words and signs a file may have."""
 
 BLOCK_KEYWORDS = frozenset("OPTIMIZER STEP EVAL CASE WHEN OTHERWISE REPEAT".split())
 KEYWORDS = BLOCK_KEYWORDS | frozenset("HYPER SLOT DEF SPARSE REGRAD".split())
@@ -23,6 +25,9 @@ FOREIGN_BLOCKS = frozenset("if elif else for while".split())
 
 _OPENING = frozenset(("LPAR", "LSQB"))
 _CLOSING = frozenset(("RPAR", "RSQB"))
+_ENDING_A_VALUE = frozenset("NAME NUMBER BOOLEAN RPAR RSQB".split()) | KEYWORDS
+_WORDS = frozenset({"NAME"}) | KEYWORDS
+_ASSIGNING = frozenset(("EQUAL", "ARROW"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,20 +71,28 @@ def lay_out(tokens: Iterable[Token]) -> Layout:
     Faults of layout (tabs, parentheses that do not close, indentation that fits nothing) are in
     `found`; the lines around them are grouped as they were probably meant.
     """
-    reader = _Reader()
+    given = list(tokens)
+    reader = _read(given, guess=False)
+    # Only where a parenthesis stays open to the end is it worth guessing which line it broke.
+    return (_read(given, guess=True) if reader.brackets else reader).out
+
+
+def _read(tokens: list[Token], *, guess: bool) -> _Reader:
+    reader = _Reader(guess)
     for token in tokens:
         reader.read(token)
         if not reader.out.complete:
-            break
+            return reader
     reader.finish()
-    return reader.out
+    return reader
 
 
 class _Reader:
     """The state between two tokens."""
 
-    def __init__(self) -> None:
+    def __init__(self, guess: bool) -> None:
         self.out = Layout()
+        self.guess = guess  # whether parentheses end where a statement probably begins
         self.line: list[Token] = []  # of the logical line
         self.physical: list[Token] = []  # of the line of text
         self.column = 0  # where the logical line begins
@@ -104,8 +117,8 @@ class _Reader:
             case "UNKNOWN" if token == "\t":
                 self._tab(token)
             case "TOO_MANY":
-                message = "the file has too many words and signs"
-                self.out.found.append(error("limit", message, span_of(token)))
+                message = f"the file has more than {MAX_TOKENS:,} words and signs"
+                self.out.found.append(error("limit", message, span_of(token), "write less"))
                 self.out.complete = False
             case _:
                 self.physical.append(token)
@@ -153,14 +166,19 @@ class _Reader:
     # --- parentheses that do not close ---
 
     def _begins_statement(self, token: Token) -> bool:
-        """Whether `token`, inside parentheses, shows that they should have been closed before."""
-        first = len(self.physical) == 1
-        if first and token.type in KEYWORDS and self._column(token) <= self.column:
-            return True
-        second = len(self.physical) == 2 and self.physical[0].type == "NAME"
-        if second and token.type == "ARROW":
-            return True
-        return second and token.type == "EQUAL" and self._column(self.physical[0]) <= self.column
+        """Whether `token`, inside parentheses, shows that they should have been closed before.
+
+        A value is never followed by a name, and `<-` is never inside parentheses. `name =` may
+        also give an argument by name: it only counts when nothing else closes the parentheses.
+        """
+        begun = len(self.physical)
+        words = begun == 1 and token.type in KEYWORDS
+        words |= begun == 2 and self.physical[0].type in _WORDS and token.type in _ASSIGNING
+        if not words:
+            return False
+        after_value = self.line[-begun].type in _ENDING_A_VALUE
+        outwards = self._column(self.physical[0]) <= self.column
+        return token.type == "ARROW" or after_value or (self.guess and outwards)
 
     def _unclosed(self, begun: list[Token]) -> None:
         """Complains, ends the line, and starts another one with what has `begun`."""
@@ -247,7 +265,9 @@ class _Reader:
         self.out.complete = False
 
     def finish(self) -> None:
-        if self.brackets and self.out.complete:
+        if self.brackets:
+            if not self.guess:
+                return
             self._unclosed([])
         if self.line:
             self._end_of_line()

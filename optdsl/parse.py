@@ -12,13 +12,12 @@ from lark.lark import PostLex
 from lark.parsers.lalr_interactive_parser import InteractiveParser
 
 from optdsl import __version__, cache, mistakes, resources, syntax
-from optdsl.diagnostics import Diagnostic
-from optdsl.layout import Layout, Line, error, lay_out
+from optdsl.diagnostics import Diagnostic, ordered
+from optdsl.layout import MAX_TOKENS, Layout, Line, error, lay_out
 from optdsl.source import SourceFile, Span
 from optdsl.tree import TreeBuilder, children, expressions
 
 MAX_BYTES = 256 * 1024
-MAX_TOKENS = 50_000
 MAX_DEPTH = 128
 """How deep an expression's tree may be; a sum of n terms is n deep."""
 MAX_ERRORS = 50
@@ -66,14 +65,11 @@ def parse(source: SourceFile) -> tuple[syntax.Spec | None, tuple[Diagnostic, ...
         The tree and no errors, or None and all errors found (`syntax`, `limit`).
     """
     layout = lay_out(_tokens(source.text))
-    if not layout.complete:
-        return None, tuple(layout.found)
-    if not layout.lines:
-        return None, tuple(layout.found) or (mistakes.empty_file(len(source.text)),)
-    reader = _Reader(layout)
-    spec = reader.read()
+    if layout.complete and not layout.lines:
+        layout.found.append(mistakes.empty_file(len(source.text)))
+    spec = _Reader(layout).read() if layout.complete and layout.lines else None
     if spec is None:
-        return None, tuple(layout.found[:MAX_ERRORS])
+        return None, ordered(layout.found)[:MAX_ERRORS]
     too_deep = tuple(_too_deep(spec))
     if too_deep:
         return None, too_deep

@@ -244,7 +244,7 @@ Member = HyperDecl | SlotDecl | DefDecl | SparseDecl | StepBlock | UnsupportedBl
 class Comment:
     """A `#` comment; `own_line` when nothing but blanks stands before it on its line.
 
-    `depth` is the number of blocks that it is inside of, by its indentation.
+    The indentation of such a comment says how many blocks it is inside of: `depth`.
     """
 
     text: str
