@@ -11,7 +11,7 @@ from optdsl.check_decls import report_reserved
 from optdsl.check_expr import infer_whole
 from optdsl.check_names import GIVEN
 from optdsl.check_scope import Scope
-from optdsl.check_types import describe_kind, describe_shape, fits, join, real
+from optdsl.check_types import broadcast, describe_kind, describe_shape, fits, join, real
 from optdsl.format import format_statement
 from optdsl.ir import Kind, Tensor, Type
 
@@ -266,6 +266,9 @@ def _when(statement: syntax.When, flow: Flow, step: Step) -> ir.If | None:
     for name, left in then_flow.locals.items():
         if name not in flow.locals and name in else_flow.locals:
             joined = _join(name, left, else_flow.locals[name], statement, step)
+            if joined is not None and condition is not None:
+                shape = broadcast(joined.shape, condition.type.shape)
+                joined = replace(joined, shape=shape)
             flow.locals[name] = joined
             if joined is not None:
                 joins.append((name, joined))

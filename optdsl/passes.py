@@ -28,6 +28,8 @@ from optdsl.ir import (
     Stmt,
 )
 
+# What Python may refuse to compute; on literals TensorFlow does it, which gives inf or NaN.
+_PARTIAL = frozenset({"div", "mod", "pow", "sqrt", "exp", "expm1", "log", "log1p"})
 _TUPLE_METHODS = ("count", "index")  # scalars become fields of a tuple
 _LONGEST_NAME = 40
 
@@ -84,7 +86,9 @@ def is_static(expr: Expr, fixed: AbstractSet[str]) -> bool:
             return role is Role.DIM or name in fixed
         case Old():
             return False
-        case Call(_, args):
+        case Call(op, args):
+            if op in _PARTIAL and not any(isinstance(part, Ref) for part in walk(expr)):
+                return False
             return all(is_static(arg, fixed) for arg in args)
         case _:
             assert_never(expr)
@@ -183,13 +187,13 @@ def _statements(body: tuple[Stmt, ...], locals_: dict[str, Expr], lift: _Lift) -
 
 def _branches(statement: If, locals_: dict[str, Expr], lift: _Lift) -> tuple[Stmt, ...]:
     """A `when`, without the locals that are scalars: those become a `where` on scalars."""
-    condition = _substitute(statement.condition, locals_)
+    condition = _lifted(_substitute(statement.condition, locals_), lift)
     then_locals, else_locals = dict(locals_), dict(locals_)
     then = _statements(statement.then, then_locals, lift)
     orelse = _statements(statement.orelse, else_locals, lift)
     joins = []
     for name, type_ in statement.joins:
-        if isinstance(type_.shape, PerStep) and isinstance(condition.type.shape, PerStep):
+        if isinstance(type_.shape, PerStep):
             args = (condition, then_locals[name], else_locals[name])
             chosen = Call("where", args, None, type_, statement.span)
             static = is_static(chosen, lift.fixed)
@@ -203,7 +207,7 @@ def _branches(statement: If, locals_: dict[str, Expr], lift: _Lift) -> tuple[Stm
     return (
         replace(
             statement,
-            condition=_lifted(condition, lift),
+            condition=condition,
             then=then,
             orelse=orelse,
             joins=tuple(joins),

@@ -6,6 +6,7 @@ step is traced, as plain Python on numbers.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import assert_never
@@ -56,7 +57,7 @@ def literal(value: float | int | bool | str) -> str:
         return f'"{value}"'
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e6:
         return str(int(value))
-    return repr(value)
+    return repr(value).replace("e+", "e")
 
 
 def _print(expr: Expr, scope: Scope) -> tuple[str, int]:
@@ -85,12 +86,14 @@ def _python(call: Call, scope: Scope) -> tuple[str, int]:
     match call.args:
         case (Const(float(base)), exponent) if call.op == "pow":  # never a huge whole number
             rank = _PRECEDENCE["**"]
-            return f"{base!r} ** {_grouped(exponent, rank, scope)}", rank
+            return _joined(repr(base), "**", _grouped(exponent, rank, scope)), rank
     return _spell(call.op, op.python, call.args, scope)
 
 
 def _tensor(call: Call, scope: Scope) -> tuple[str, int]:
     """A call that has at least one tensor among its arguments."""
+    if all(is_static(arg, scope.fixed) for arg in call.args):
+        return _literals(call, scope)
     match call:
         case Call("real", (arg,)):
             return _real(arg, scope), _ATOM
@@ -104,6 +107,15 @@ def _tensor(call: Call, scope: Scope) -> tuple[str, int]:
             return _reduction(call, scope), _ATOM
         case Call(op, args):
             return _spell(op, OPS[op].tensorflow, args, scope)
+
+
+def _literals(call: Call, scope: Scope) -> tuple[str, int]:
+    """A call on literals that Python might refuse: TensorFlow gives what IEEE arithmetic gives."""
+    texts = [f"tf.constant({expression(arg, scope)}, {scope.dtype})" for arg in call.args]
+    spelling = OPS[call.op].tensorflow
+    if spelling in _PRECEDENCE:
+        return f" {spelling} ".join(texts), _PRECEDENCE[spelling]
+    return f"{spelling}({', '.join(texts)})", _ATOM
 
 
 def _spell(name: str, spelling: str, args: tuple[Expr, ...], scope: Scope) -> tuple[str, int]:
@@ -121,7 +133,14 @@ def _spell(name: str, spelling: str, args: tuple[Expr, ...], scope: Scope) -> tu
     left, right = (rank + 1, rank) if spelling == "**" else (rank, rank + 1)
     if rank == _PRECEDENCE["<"]:
         left = rank + 1
-    return f"{_grouped(args[0], left, scope)} {spelling} {_grouped(args[1], right, scope)}", rank
+    return _joined(_grouped(args[0], left, scope), spelling, _grouped(args[1], right, scope)), rank
+
+
+def _joined(left: str, symbol: str, right: str) -> str:
+    """An infix operation, spaced as formatters do it: `a + b`, but `a**2`."""
+    simple = re.compile(r"-?[\w.]+")
+    gap = "" if symbol == "**" and simple.fullmatch(left) and simple.fullmatch(right) else " "
+    return f"{left}{gap}{symbol}{gap}{right}"
 
 
 def _arguments(name: str, args: tuple[Expr, ...], scope: Scope) -> list[str]:

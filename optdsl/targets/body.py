@@ -53,7 +53,7 @@ def update_body(optimizer: Optimizer, lowered: Lowered, *, masked: bool) -> Body
     used = frozenset(part.name for part in parts if isinstance(part, Ref))
     scope = Scope(names, old, lowered.fixed, "grad.dtype", masked)
     types = {"param": Type(Kind.REAL, Tensor()), **{s.name: s.type for s in optimizer.slots}}
-    context = _Context(Writer(scope, part_names(frozenset(names.values()))), types, count(1))
+    context = _Context(Writer(scope, part_names(names)), types, count(1))
     opening = [line for name, line in _DIMS.items() if name in used]
     for named in static:
         opening += comment(named.equation, len(_INDENT))
@@ -111,10 +111,10 @@ def _block(body: tuple[Stmt, ...], context: _Context, depth: int) -> list[str]:
             case Set(target, value, equation):
                 lines += comment(equation, indent)
                 lines += _fitted(target, value, context, indent)
-            case If(condition, equation=equation):
+            case If(condition):
                 static = is_static(condition, context.scope.fixed)
                 branch = _python_if if static else _tensor_if
-                lines += [*comment(equation, indent), *branch(statement, context, depth)]
+                lines += branch(statement, context, depth)
             case _:
                 assert_never(statement)
     return lines
@@ -145,7 +145,7 @@ def _fitted(target: str, value: Expr, context: _Context, indent: int) -> list[st
 def _python_if(statement: If, context: _Context, depth: int) -> list[str]:
     """A branch that is chosen when the step is traced."""
     before, condition = context.writer.value(statement.condition, _CONDITION)
-    lines = [*before, f"if {condition}:"]
+    lines = [*before, *comment(statement.equation, depth * len(_INDENT)), f"if {condition}:"]
     lines += _indented(_block(statement.then, context, depth + 1) or ["pass"])
     if statement.orelse:
         lines += ["else:", *_indented(_block(statement.orelse, context, depth + 1))]
@@ -167,7 +167,7 @@ def _tensor_if(statement: If, context: _Context, depth: int) -> list[str]:
     labels = [f"_{word}{'' if number == 1 else f'_{number}'}" for word in ("then", "otherwise")]
     arguments = [names[name] for name in updated]
     before, condition = context.writer.value(statement.condition, _CONDITION)
-    lines = before
+    lines = [*before, "", *comment(statement.equation, depth * len(_INDENT))]
     for label, branch in zip(labels, (statement.then, statement.orelse), strict=True):
         values = arguments + [
             _joined(name, type_, branch, context) for name, type_ in statement.joins
@@ -176,12 +176,12 @@ def _tensor_if(statement: If, context: _Context, depth: int) -> list[str]:
         block = [*_block(branch, context, depth + 1), f"return {', '.join(values)}"]
         if len(values) == 1 and block[-2:-1] and block[-2].startswith(f"{values[0]} = "):
             block[-2:] = [block[-2].replace(f"{values[0]} =", "return", 1)]
-        lines += ["", *call(f"def {label}", typed, " -> Any:", depth * len(_INDENT))]
-        lines += _indented(block)
+        lines += call(f"def {label}", typed, " -> Any:", depth * len(_INDENT))
+        lines += [*_indented(block), ""]
     branches = [f"lambda: {label}({', '.join(arguments)})" for label in labels]
     assigned = ", ".join(names[name] for name in results)
     chosen = [f"    {argument}," for argument in (condition, *branches)]
-    return [*lines, "", f"{assigned} = tf.cond(", *chosen, ")"]
+    return [*lines, f"{assigned} = tf.cond(", *chosen, ")"]
 
 
 def _joined(name: str, type_: Type, branch: tuple[Stmt, ...], context: _Context) -> str:

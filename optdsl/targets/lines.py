@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import count
 
@@ -10,6 +10,9 @@ from optdsl.ir import Call, Expr, Ref, Role
 from optdsl.passes import is_static
 from optdsl.printer import Scope, expression
 from optdsl.targets.text import WIDTH
+
+
+_LONGEST_PART = len("part_99 = ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +30,8 @@ class Writer:
 
     def assignment(self, target: str, expr: Expr, indent: int, form: str = "{}") -> list[str]:
         """`target = form.format(expr)` as lines, to be indented by `indent`."""
-        before, text = self.value(expr, WIDTH - indent - len(f"{target} = {form.format('')}"))
+        frame = max(len(f"{target} = {form.format('')}"), _LONGEST_PART)
+        before, text = self.value(expr, WIDTH - indent - frame)
         return [*before, f"{target} = {form.format(text)}"]
 
     def _shortened(self, expr: Expr, room: int, before: list[str]) -> Expr:
@@ -52,7 +56,8 @@ class Writer:
         return short
 
 
-def part_names(taken: frozenset[str]) -> Iterator[str]:
-    """`part`, `part_2`, …: names for parts of expressions, none of them taken."""
-    names = (f"part_{number}" if number > 1 else "part" for number in count(1))
-    return (name for name in names if name not in taken)
+def part_names(names: Mapping[str, str]) -> Iterator[str]:
+    """`part`, `part_2`, …: names for parts of expressions that a scope does not know."""
+    taken = {*names, *names.values()}
+    candidates = (f"part_{number}" if number > 1 else "part" for number in count(1))
+    return (name for name in candidates if name not in taken)

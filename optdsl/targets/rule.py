@@ -40,6 +40,7 @@ class RuleView:
     scalar_fixed: tuple[str, ...]
     scalars_are_real: bool
     initial: tuple[Field, ...]
+    initial_fixed: tuple[str, ...]
     initial_lines: tuple[str, ...]
     update_lines: tuple[str, ...]
     update_fixed: tuple[str, ...]
@@ -66,12 +67,20 @@ def rule(optimizer: Optimizer, lowered: Lowered) -> RuleView:
     text = "\n".join([*scalar_lines, *initial_lines, *update_lines])
     text += "\n".join(field.value for field in (*scalars, *initial))
     fixed = [hyper.name for hyper in optimizer.hypers if hyper.kind is not Kind.REAL]
+    kinds = {scalar.name: scalar.value.type.kind for scalar in lowered.scalars}
+    starts = {
+        part.name
+        for slot in optimizer.slots
+        for part in walk(slot.initial)
+        if isinstance(part, Ref)
+    }
     return RuleView(
         scalars=scalars,
         scalar_lines=scalar_lines,
         scalar_fixed=tuple(name for name in fixed if name in scalar_static),
-        scalars_are_real=all(s.value.type.kind is Kind.REAL for s in lowered.scalars),
+        scalars_are_real=all(kinds[field.name] is Kind.REAL for field in scalars),
         initial=initial,
+        initial_fixed=tuple(name for name in fixed if name in starts),
         initial_lines=initial_lines,
         update_lines=update_lines,
         update_fixed=tuple(name for name in fixed if name in used),
@@ -105,18 +114,21 @@ def _scalars(
         for hyper in optimizer.hypers
     }
     scope = Scope({**own, **hypers}, {}, lowered.fixed, "tf.float64")
-    writer = Writer(scope, part_names(frozenset(own.values())))
+    writer = Writer(scope, part_names(scope.names))
     lines = ["t_real = tf.cast(t, tf.float64)"] if any(map(_is_real_t, parts)) else []
     for named in static:
         lines += writer.assignment(own[named.name], named.value, 4)
     referred = {part.name for part in parts if isinstance(part, Ref) and part.role is Role.LOCAL}
+    body_parts = [part for expr in expressions(lowered.body) for part in walk(expr)]
+    wanted = {part.name for part in body_parts if isinstance(part, Ref)}
     fields = []
     for scalar in lowered.scalars:
         if scalar.equation or scalar.name in referred:
             lines += comment(scalar.equation, 4)
             lines += writer.assignment(own[scalar.name], scalar.value, 4)
-            fields.append(Field(scalar.name, own[scalar.name]))
-        else:
+            if scalar.name in wanted:
+                fields.append(Field(scalar.name, own[scalar.name]))
+        elif scalar.name in wanted:
             before, text = writer.value(scalar.value, WIDTH - len(scalar.name) - 10)
             lines += before
             fields.append(Field(scalar.name, text))
@@ -141,7 +153,7 @@ def _initial(optimizer: Optimizer, lowered: Lowered) -> tuple[tuple[Field, ...],
         real = hyper.kind is Kind.REAL
         names[hyper.name] = f"tf.cast(hyper.{hyper.name}, param.dtype)" if real else hyper.name
     scope = Scope(names, {}, lowered.fixed, "param.dtype")
-    writer = Writer(scope, part_names(frozenset(names)))
+    writer = Writer(scope, part_names(names))
     fields, lines = [], []
     for slot in optimizer.slots:
         form = _initial_form(slot)
@@ -191,5 +203,5 @@ _NEUTRAL = {"amax": "x.dtype.min", "amin": "x.dtype.max", "any": "False", "all":
 
 
 def _reduction(name: str) -> ReductionView:
-    reduced = reduction(name, "x", ", axis=axes, keepdims=axis is not None")
+    reduced = reduction(name, "x", ", axis=axes, keepdims=keep")
     return ReductionView(name, reduced, _NEUTRAL.get(name, "0"), name == "mean")
