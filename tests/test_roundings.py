@@ -72,6 +72,14 @@ def test_elementwise(op: Any, dtype: str) -> None:
         assert_inside(bound, compiled(*tensors), args)
 
 
+def reduction(op: Any) -> Any:
+    """A reduction over axis 1, as the generated code calls it."""
+    if "{0}" in op.tensorflow:
+        return eval(f"lambda x: {op.tensorflow.format('x', ', axis=1')}", {"tf": tf})
+    called = function(op)
+    return lambda x: called(x, axis=1)
+
+
 @pytest.mark.parametrize("op", REDUCTIONS, ids=lambda op: op.name)
 def test_reductions(op: Any) -> None:
     (column,) = samples(1, "float32")
@@ -80,7 +88,7 @@ def test_reductions(op: Any) -> None:
         bound = reduce(op.name, exact(matrix), 1, FORMATS["float32"])
     assert isinstance(bound, Bounded)
     for jit in (False, True):
-        compiled = tf.function(lambda x: function(op)(x, axis=1), jit_compile=jit)
+        compiled = tf.function(reduction(op), jit_compile=jit)
         assert_inside(bound.map(lambda part: part[:, 0]), compiled(tf.constant(matrix)), [matrix])
 
 
