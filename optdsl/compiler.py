@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import hashlib
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -100,8 +101,11 @@ def compile_source(source: SourceFile) -> Compiled:
     from optdsl import check, parse  # Lark is needed here only
     from optdsl.analysis import domain, unused
 
-    spec, diagnostics = parse.parse(source)
+    reading = parse.read(source)
+    spec, diagnostics = reading.spec, reading.found
     if spec is None:
+        if reading.rest is not None:
+            diagnostics += _beyond_doubt(source, reading.doubtful, check.check(reading.rest)[1])
         return Compiled(source, None, None, ordered(diagnostics))
     optimizer, found = check.check(spec)
     diagnostics += found
@@ -161,6 +165,27 @@ def load(path: str | Path) -> ModuleType:
         del sys.modules[name]
         raise
     return module
+
+
+def _beyond_doubt(
+    source: SourceFile, doubtful: frozenset[str], found: tuple[Diagnostic, ...]
+) -> tuple[Diagnostic, ...]:
+    """What can be said of a specification although some of its lines could not be read.
+
+    That is what would be said if those lines were right: nothing about lines that share a name
+    with them, and not that something is missing.
+    """
+
+    def sure(one: Diagnostic) -> bool:
+        first, last = source.position(one.span.start).line, source.position(one.span.end).line
+        words = (word for line in range(first, last + 1) for word in _words(source.line(line)))
+        return one.code != "not-updated" and doubtful.isdisjoint(words)
+
+    return tuple(one for one in found if sure(one))
+
+
+def _words(line: str) -> list[str]:
+    return re.findall(r"[A-Za-z]\w*", line)
 
 
 def _has_error(diagnostics: tuple[Diagnostic, ...]) -> bool:

@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
-from functools import lru_cache
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
-from lark import Lark, Token, UnexpectedToken
-from lark.lark import PostLex
-from lark.parsers.lalr_interactive_parser import InteractiveParser
-
-from optdsl import __version__, cache, mistakes, resources, syntax
+from optdsl import mistakes, syntax
 from optdsl.diagnostics import Diagnostic, ordered
-from optdsl.layout import MAX_TOKENS, Layout, Line, error, lay_out
+from optdsl.layout import error, lay_out
+from optdsl.parse_lines import MAX_ERRORS, Reader, is_made_up, tokens_of
 from optdsl.source import SourceFile, Span
-from optdsl.tree import TreeBuilder, children, expressions
+from optdsl.tree import children, expressions
 
 MAX_BYTES = 256 * 1024
 MAX_DEPTH = 128
 """How deep an expression's tree may be; a sum of n terms is n deep."""
-MAX_ERRORS = 50
-"""After so many errors the rest of the file is not looked at."""
 
 
 def decode(data: bytes, name: str) -> tuple[SourceFile, tuple[Diagnostic, ...]]:
@@ -58,212 +52,88 @@ def _plain_line_ends(text: str) -> str:
     return re.sub(r"\r+\n", "\n", text) if "\r" in text else text
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A text that was read.
+
+    `spec` is there if there are no errors. If there are, `rest` is what remains without the lines
+    that are at fault, if it is worth looking at, and `doubtful` are the words of those lines.
+    """
+
+    spec: syntax.Spec | None
+    rest: syntax.Spec | None
+    doubtful: frozenset[str]
+    found: tuple[Diagnostic, ...]
+
+
 def parse(source: SourceFile) -> tuple[syntax.Spec | None, tuple[Diagnostic, ...]]:
     """Reads a specification.
 
     Returns:
         The tree and no errors, or None and all errors found (`syntax`, `limit`).
     """
-    layout = lay_out(_tokens(source.text))
+    reading = read(source)
+    return reading.spec, reading.found
+
+
+def read(source: SourceFile) -> Reading:
+    """Reads a specification, or as much of it as can be read."""
+    layout = lay_out(tokens_of(source.text))
     if layout.complete and not layout.lines:
         layout.found.append(mistakes.empty_file(len(source.text)))
-    spec = _Reader(layout).read() if layout.complete and layout.lines else None
-    if spec is None:
-        return None, ordered(layout.found)[:MAX_ERRORS]
-    too_deep = tuple(_too_deep(spec))
-    if too_deep:
-        return None, too_deep
+    if not layout.complete or not layout.lines:
+        return Reading(None, None, frozenset(), ordered(layout.found)[:MAX_ERRORS])
+    reader = Reader(layout)
+    spec = reader.read()
+    found = layout.found or list(_too_deep(spec.members if spec else ()))
+    if found or spec is None:
+        rest = _without_made_up(spec) if spec else None
+        if rest and next(_too_deep(rest.members), None):
+            rest = None
+        doubtful = frozenset(reader.doubtful)
+        return Reading(None, rest, doubtful, ordered(found)[:MAX_ERRORS])
     spec = replace(spec, comments=tuple(layout.comments), blanks=tuple(layout.blanks))
-    return spec, ()
-
-
-# --- the parser, built once ----------------------------------------------------------------------
-
-
-class _KeepAll(PostLex):
-    """Tells Lark to keep the tokens that no rule mentions: they are for the layout."""
-
-    always_accept = ("COMMENT", "LINE_END", "UNKNOWN", "OPEN_TEXT", "OPEN_LONG_TEXT")
-
-    def process(self, stream: Iterator[Token]) -> Iterator[Token]:
-        return stream
-
-
-@lru_cache(maxsize=1)
-def _lark() -> Lark:
-    folder = cache.folder()
-    return Lark(
-        resources.grammar(),
-        parser="lalr",
-        lexer="basic",
-        start="spec",
-        postlex=_KeepAll(),
-        transformer=TreeBuilder(),
-        maybe_placeholders=True,
-        # Making the tables takes ten times as long as reading them. Lark checks that they fit.
-        cache=str(folder / f"parser-{__version__}.pickle") if folder else False,
-    )
-
-
-def _tokens(text: str) -> Iterator[Token]:
-    """The words of a text. What follows an unclosed `\"\"\"` is not text of the language."""
-    session = _lark().parse_interactive(text)
-    lex: Callable[[object], Iterator[Token]] = session.lexer_thread.lex
-    for number, token in enumerate(lex(session.parser_state)):
-        if number >= MAX_TOKENS:
-            yield Token.new_borrow_pos("TOO_MANY", str(token), token)
-            return
-        yield token
-        if token.type == "OPEN_LONG_TEXT":
-            return
-
-
-# --- line by line --------------------------------------------------------------------------------
-
-
-def _made_up(*types: str) -> tuple[Token, ...]:
-    """Tokens that stand in for a line with a fault, so that the lines after it can be read."""
-    return tuple(Token(kind, "") for kind in types)
-
-
-_NEWLINE, _INDENT, _DEDENT = _made_up("_NEWLINE", "_INDENT", "_DEDENT")
-_PLAIN = (_made_up("NAME", "EQUAL", "NUMBER"), _made_up("SPARSE", "NAME"))
-_HEADERS = (
-    _made_up("OTHERWISE", "COLON"),
-    _made_up("WHEN", "NUMBER", "COLON"),
-    _made_up("CASE", "NAME", "COLON"),
-    _made_up("STEP", "COLON"),
-    _made_up("EVAL", "COLON"),
-    _made_up("OPTIMIZER", "NAME", "COLON"),
-)
-
-
-class _Reader:
-    """Feeds lines to the parser. A line with a fault is replaced by one that fits its place."""
-
-    def __init__(self, layout: Layout) -> None:
-        self.lines = layout.lines
-        self.found = layout.found
-        self.session: InteractiveParser = _lark().parse_interactive("")
-        self.open = 0  # blocks
-        self.header: Line | None = None  # the line before, if it begins a block
-
-    def read(self) -> syntax.Spec | None:
-        """The tree; None if there is none, with the reasons in `found`."""
-        index = 0
-        while index < len(self.lines):
-            if len(self.found) >= MAX_ERRORS:
-                return None
-            line = self.lines[index]
-            self._blocks(line)
-            follows = index + 1 < len(self.lines) and self.lines[index + 1].opens
-            if self._line(line, follows):
-                index += 1
-            elif follows:
-                index = self._skip_block(index)
-            else:
-                return None
-        self._block_is_there()
-        for _ in range(self.open):
-            self._dedent()
-        finish: Callable[[], syntax.Spec] = self.session.feed_eof
-        return None if self.found else finish()
-
-    def _blocks(self, line: Line) -> None:
-        """Ends and begins blocks as `line` says."""
-        if line.opens:
-            self.session.feed_token(_INDENT)
-            self.open += 1
-            self.header = None
-        else:
-            self._block_is_there()
-        for _ in range(line.closes):
-            self._dedent()
-
-    def _block_is_there(self) -> None:
-        if self.header is not None:
-            self.found.append(mistakes.no_block(self.header))
-            self.session.feed_token(_INDENT)
-            self._try_one_of(_PLAIN)
-            self.session.feed_token(_DEDENT)
-            self.header = None
-
-    def _dedent(self) -> None:
-        try:
-            self.session.feed_token(_DEDENT)
-        except UnexpectedToken:  # a docstring alone is no block
-            self.found.append(mistakes.only_docstring(self.lines[0]))
-            self._try_one_of(_PLAIN)
-            self.session.feed_token(_DEDENT)
-        self.open -= 1
-
-    def _line(self, line: Line, follows: bool) -> bool:
-        """Reads one line; whether that, or something in its place, could be done."""
-        tokens, broken = mistakes.tidy(line, self.found)
-        mark = self._mark()
-        if not broken:
-            broken = not self._feed(tokens, follows)
-        if broken:
-            self._back_to(mark)
-            headers = sorted(_HEADERS, key=lambda made_up: made_up[0].type != tokens[0].type)
-            if not self._try_one_of(headers if follows else _PLAIN):
-                return not follows and self.open > 0
-        self.header = line if follows or (not broken and tokens[-1].type == "COLON") else None
-        return True
-
-    def _feed(self, tokens: tuple[Token, ...], follows: bool) -> bool:
-        for index, token in enumerate((*tokens, _NEWLINE)):
-            try:
-                self.session.feed_token(token)
-            except UnexpectedToken:
-                ask: Callable[[], set[str]] = self.session.accepts
-                accepts = ask()
-                self.found.append(mistakes.explain(tokens, index, accepts))
-                if token is _NEWLINE and "COLON" in accepts and follows:
-                    self.session.feed_token(Token("COLON", ":"))
-                    self.session.feed_token(_NEWLINE)
-                    return True
-                return False
-        return True
-
-    def _try_one_of(self, candidates: Iterable[tuple[Token, ...]]) -> bool:
-        mark = self._mark()
-        for candidate in candidates:
-            try:
-                for token in (*candidate, _NEWLINE):
-                    self.session.feed_token(token)
-            except UnexpectedToken:
-                self._back_to(mark)
-            else:
-                return True
-        return False
-
-    def _skip_block(self, index: int) -> int:
-        """The line after the block that begins after line `index`."""
-        depth = 0
-        for later in range(index + 1, len(self.lines)):
-            line = self.lines[later]
-            if line.closes >= depth > 0:
-                self.lines[later] = replace(line, closes=line.closes - depth)
-                return later
-            depth += line.opens - line.closes
-        return len(self.lines)
-
-    def _mark(self) -> tuple[list[object], list[object]]:
-        state = self.session.parser_state
-        return list(state.state_stack), list(state.value_stack)
-
-    def _back_to(self, mark: tuple[list[object], list[object]]) -> None:
-        state = self.session.parser_state
-        state.state_stack[:], state.value_stack[:] = mark
+    return Reading(spec, None, frozenset(), ())
 
 
 # --- after parsing -------------------------------------------------------------------------------
 
 
-def _too_deep(spec: syntax.Spec) -> Iterator[Diagnostic]:
+def _without_made_up(spec: syntax.Spec) -> syntax.Spec | None:
+    """The tree without what stands in for faulty lines."""
+    if is_made_up(spec.name):
+        return None
+    members: list[syntax.Member] = []
+    for member in spec.members:
+        match member:
+            case syntax.StepBlock():
+                members.append(replace(member, body=_real(member.body)))
+            case syntax.SparseDecl() if is_made_up(member.mode):
+                pass
+            case syntax.UnsupportedBlock() if member.name and is_made_up(member.name):
+                pass
+            case _:
+                members.append(member)
+    return replace(spec, members=tuple(members))
+
+
+def _real(stmts: tuple[syntax.Stmt, ...]) -> tuple[syntax.Stmt, ...]:
+    statements: list[syntax.Stmt] = []
+    for item in stmts:
+        match item:
+            case syntax.When():
+                body, otherwise = _real(item.body), _real(item.otherwise)
+                statements.append(replace(item, body=body, otherwise=otherwise))
+            case syntax.Assign() if is_made_up(item.target):
+                pass
+            case _:
+                statements.append(item)
+    return tuple(statements)
+
+
+def _too_deep(members: tuple[syntax.Member, ...]) -> Iterator[Diagnostic]:
     """Expressions that later stages, which are recursive, should not see."""
-    for expr in expressions(spec.members):
+    for expr in expressions(members):
         level = [expr]
         for _ in range(MAX_DEPTH):
             level = [child for node in level for child in children(node)]

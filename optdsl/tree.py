@@ -18,6 +18,14 @@ def _ident(token: Token) -> syntax.Ident:
     return syntax.Ident(str(token), span_of(token))
 
 
+def _extended(parts: tuple[Any, ...]) -> tuple[Any, ...]:
+    """`(item,)` or `(items, item)` as a tuple of items.
+
+    Lark's own lists grow in place, which would spoil a state of the parser that is returned to.
+    """
+    return parts if len(parts) == 1 else (*parts[0], parts[1])
+
+
 def _dedent(text: str) -> str:
     """Without the common indentation of the lines after the first, and without outer blanks.
 
@@ -53,8 +61,8 @@ class TreeBuilder(Transformer[Token, syntax.Spec]):
     def doc(self, token: Token | None = None) -> syntax.Docstring | None:
         return None if token is None else syntax.Docstring(token[1:-1], span_of(token))
 
-    def members(self, *members: syntax.Member) -> tuple[syntax.Member, ...]:
-        return members
+    def members(self, *parts: Any) -> tuple[syntax.Member, ...]:
+        return _extended(parts)
 
     def hyper(
         self,
@@ -144,8 +152,8 @@ class TreeBuilder(Transformer[Token, syntax.Spec]):
 
     # --- statements ---
 
-    def suite(self, *body: syntax.Stmt) -> tuple[syntax.Stmt, ...]:
-        return body
+    def statements(self, *parts: Any) -> tuple[syntax.Stmt, ...]:
+        return _extended(parts)
 
     def assign(self, target: Token, value: syntax.Expr) -> syntax.Assign:
         return syntax.Assign(_ident(target), value, span_of(target).to(value.span))

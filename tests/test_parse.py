@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 
 from optdsl import resources, syntax
+from optdsl.compiler import compile_source
 from optdsl.diagnostics import Diagnostic, Severity
 from optdsl.layout import MAX_NESTING, MAX_TOKENS
-from optdsl.parse import MAX_BYTES, MAX_DEPTH, MAX_ERRORS, decode, parse
+from optdsl.parse import MAX_BYTES, MAX_DEPTH, decode, parse, read
+from optdsl.parse_lines import MAX_ERRORS
 from optdsl.source import SourceFile, Span
 
 HEAD = "optimizer A:\n"
@@ -560,6 +562,41 @@ def test_all_errors_of_a_file_are_found_in_one_run() -> None:
     source = SourceFile("a.opt", text)
     lines = [source.position(found.span.start).line for found in errors(text)]
     assert lines == [1, 2, 3, 4, 5, 7, 7, 8, 9, 10, 12, 13, 14, 15]
+
+
+def test_the_lines_without_fault_are_checked_too() -> None:
+    text = (
+        f"{HEAD}"
+        "    hyper beta_1 0.9\n"  # no `=`
+        "    hyper beta_2 = 0.9\n"
+        "    slot m\n"
+        "    step:\n"
+        "        q = beta_1 * m\n"  # not to be blamed
+        "        m <- beta_9 * m + q\n"  # not defined
+        "        v = = 3\n"  # a syntax error
+        "        w = v + 1\n"  # not to be blamed
+        "        when w > beta_3\n"  # no colon, and not defined
+        "            m <- 0\n"
+    )
+    source = SourceFile("a.opt", text)
+    assert [
+        (found.code, source.position(found.span.start).line)
+        for found in compile_source(source).diagnostics
+    ] == [
+        ("syntax", 2),
+        ("undefined-name", 7),
+        ("syntax", 8),
+        ("undefined-name", 10),
+        ("syntax", 10),
+    ]
+
+
+@pytest.mark.parametrize("line", ["x = = 3", "m = 3 +", "x = (1", "m <- $", "1 = m"])
+def test_a_faulty_line_leaves_the_others_as_they_are(line: str) -> None:
+    """A line is read twice by the parser when the one after it has a fault."""
+    text = f"{HEAD}    slot m\n    step:\n        a = 1\n        {line}\n        b = 2\n"
+    rest = read(SourceFile("a.opt", text)).rest
+    assert rest == tree(text.replace(f"        {line}\n", ""))
 
 
 def test_an_unclosed_parenthesis_spoils_one_line_only() -> None:
