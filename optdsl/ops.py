@@ -156,7 +156,7 @@ _ROWS = (
     Op("neg", Form.PREFIX, ("x",), Rule.ARITHMETIC, "-", "-", "negative", iv.neg, "-"),
     _infix("pow", "^", Rule.REAL, "tf.pow", "**", "power", iv.power, _BAD_POWER),
     _unary("abs", "tf.abs", "abs", "abs", iv.absolute, Rule.ROUNDING),
-    _unary("sign", "tf.sign", "(({0} > 0) - ({0} < 0))", "sign", iv.sign, Rule.ROUNDING),
+    _unary("sign", "tf.sign", "((({0}) > 0) - (({0}) < 0))", "sign", iv.sign, Rule.ROUNDING),
     _unary("sqrt", "tf.sqrt", "math.sqrt", "sqrt", iv.sqrt, domain=_NEGATIVE),
     _unary("exp", "tf.exp", "math.exp", "exp", iv.exp),
     _unary("log", "tf.math.log", "math.log", "log", iv.log, domain=_NOT_POSITIVE),

@@ -51,6 +51,19 @@ def expression(expr: Expr, scope: Scope) -> str:
     return _print(expr, scope)[0]
 
 
+def constant(text: str, expr: Expr, scope: Scope) -> str:
+    """A tensor for `text`, the spelling of an expression on Python numbers."""
+    match expr.type.kind:
+        case Kind.REAL:
+            return f"tf.constant({text}, {scope.dtype})"
+        case Kind.INT:
+            return f"tf.constant({text}, tf.int64)"
+        case Kind.BOOL:
+            return f"tf.constant({text})"
+        case _:
+            assert_never(expr.type.kind)
+
+
 def literal(value: float | int | bool | str) -> str:
     """A constant as Python writes it; whole numbers without a fraction."""
     if isinstance(value, str):
@@ -111,7 +124,7 @@ def _tensor(call: Call, scope: Scope) -> tuple[str, int]:
 
 def _literals(call: Call, scope: Scope) -> tuple[str, int]:
     """A call on literals that Python might refuse: TensorFlow gives what IEEE arithmetic gives."""
-    texts = [f"tf.constant({expression(arg, scope)}, {scope.dtype})" for arg in call.args]
+    texts = [constant(expression(arg, scope), arg, scope) for arg in call.args]
     spelling = OPS[call.op].tensorflow
     if spelling in _PRECEDENCE:
         return f" {spelling} ".join(texts), _PRECEDENCE[spelling]
@@ -121,7 +134,7 @@ def _literals(call: Call, scope: Scope) -> tuple[str, int]:
 def _spell(name: str, spelling: str, args: tuple[Expr, ...], scope: Scope) -> tuple[str, int]:
     """An operator, a template with `{0}`, or a function to call."""
     if "{0}" in spelling:
-        return spelling.format(*(_grouped(arg, _ATOM, scope) for arg in args)), _ATOM
+        return spelling.format(*(expression(arg, scope) for arg in args)), _ATOM
     if spelling not in _PRECEDENCE:
         return f"{spelling}({', '.join(_arguments(name, args, scope))})", _ATOM
     if len(args) == 1:
@@ -150,9 +163,8 @@ def _arguments(name: str, args: tuple[Expr, ...], scope: Scope) -> list[str]:
     numbers = range(first, len(args))
     bare = [i for i in numbers if is_static(args[i], scope.fixed)]
     if first in bare and any(not is_static(arg, scope.fixed) for arg in args):
-        dtype = "tf.bool" if args[first].type.kind is Kind.BOOL else scope.dtype
         for i in bare:
-            texts[i] = f"tf.constant({texts[i]}, {dtype})"
+            texts[i] = constant(texts[i], args[i], scope)
     return texts
 
 

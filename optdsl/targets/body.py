@@ -9,7 +9,7 @@ from typing import assert_never
 
 from optdsl.ir import Expr, If, Kind, Let, Old, Optimizer, Ref, Set, Shape, Stmt, Tensor, Type
 from optdsl.passes import Lowered, Named, expressions, is_static, walk
-from optdsl.printer import Scope, literal
+from optdsl.printer import Scope, constant, literal
 from optdsl.targets.lines import Writer, part_names
 from optdsl.targets.text import WIDTH, call, filled
 
@@ -127,10 +127,8 @@ def comment(equation: str, indent: int) -> list[str]:
 
 def _assignment(name: str, value: Expr, context: _Context, indent: int) -> list[str]:
     """A local; a number becomes a tensor, because it stands for one in another branch."""
-    form = "{}"
-    if is_static(value, context.scope.fixed):
-        dtype = "" if value.type.kind is Kind.BOOL else f", {context.scope.dtype}"
-        form = f"tf.constant({{}}{dtype})"
+    static = is_static(value, context.scope.fixed)
+    form = constant("{}", value, context.scope) if static else "{}"
     return context.writer.assignment(context.scope.names[name], value, indent, form)
 
 

@@ -7,10 +7,9 @@ from dataclasses import dataclass, replace
 from itertools import count
 
 from optdsl.ir import Call, Expr, Ref, Role
-from optdsl.passes import is_static
-from optdsl.printer import Scope, expression
+from optdsl.passes import is_static, walk
+from optdsl.printer import Scope, constant, expression
 from optdsl.targets.text import WIDTH
-
 
 _LONGEST_PART = len("part_99 = ")
 
@@ -47,13 +46,20 @@ class Writer:
             part = short.args[longest]
             if not isinstance(part, Call):
                 return short
-            name = next(self.parts)
-            before.append(f"{name} = {texts[longest]}")
-            fixed = is_static(part, self.scope.fixed)
-            named = Ref(name, Role.DIM if fixed else Role.LOCAL, part.type, part.span)
+            named = self._named(part, texts[longest], before)
             args = (*short.args[:longest], named, *short.args[longest + 1 :])
             short = replace(short, args=args)
         return short
+
+    def _named(self, part: Expr, text: str, before: list[str]) -> Ref:
+        """A name for a part, assigned in `before`; a literal becomes a tensor on the way."""
+        name, static = next(self.parts), is_static(part, self.scope.fixed)
+        literal = static and not any(isinstance(each, Ref) for each in walk(part))
+        before.append(
+            f"{name} = {constant(text, part, self.scope)}" if literal else f"{name} = {text}"
+        )
+        role = Role.DIM if static and not literal else Role.LOCAL
+        return Ref(name, role, part.type, part.span)
 
 
 def part_names(names: Mapping[str, str]) -> Iterator[str]:

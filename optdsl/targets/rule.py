@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from optdsl.ir import Call, Const, Expr, Kind, Optimizer, Ref, Role, Slot, SlotShape
-from optdsl.passes import Lowered, expressions, walk
+from optdsl.passes import Lowered, expressions, is_static, walk
 from optdsl.printer import Scope, mixes_rows, reduction
 from optdsl.targets.body import comment, names_of, update_body, used_static
 from optdsl.targets.lines import Writer, part_names
@@ -156,18 +156,23 @@ def _initial(optimizer: Optimizer, lowered: Lowered) -> tuple[tuple[Field, ...],
     writer = Writer(scope, part_names(names))
     fields, lines = [], []
     for slot in optimizer.slots:
-        form = _initial_form(slot)
+        form = _initial_form(slot, static=is_static(slot.initial, lowered.fixed))
         before, text = writer.value(slot.initial, WIDTH - len(slot.name) - len(form) - 10)
         lines += before
         fields.append(Field(slot.name, form.format(text)))
     return tuple(fields), tuple(lines)
 
 
-def _initial_form(slot: Slot) -> str:
+def _initial_form(slot: Slot, *, static: bool) -> str:
     """How an initial value gets the shape of its slot; `{}` stands for the value."""
+    zero = isinstance(slot.initial, Const) and slot.initial.value == 0
     match slot.shape:
+        case SlotShape.SCALAR if zero:
+            return "tf.zeros([], param.dtype)"
         case SlotShape.SCALAR:
-            return "tf.cast({}, param.dtype)"
+            return "tf.constant({}, param.dtype)" if static else "{}"
+        case SlotShape.PARAM if isinstance(slot.initial, Ref) and slot.initial.name == "param":
+            return "{}"
         case SlotShape.PARAM:
             like = "param"
         case SlotShape.ROW:
@@ -176,7 +181,7 @@ def _initial_form(slot: Slot) -> str:
             like = f"_reduced(param, {slot.axis})"
         case _:
             assert_never(slot.shape)
-    if isinstance(slot.initial, Const) and slot.initial.value == 0:
+    if zero:
         return f"tf.zeros_like({like})"
     return f"_filled({like}, {{}})"
 
