@@ -7,7 +7,8 @@ values. Both classes take the same steps, and must agree with each other to the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from functools import cache
 from typing import Any
 
@@ -26,12 +27,7 @@ from optdsl.interpreter import Reference, SparseGrad, State
 
 CLASSES: dict[str, Callable[[str], Any]] = {"keras": keras_class, "module": module_class}
 VARIABLES = [(shape, dtype) for shape in SHAPES for dtype in ("float32", "float64")]
-WITH_ROWS = [
-    ((3,), "float64"),
-    ((6, 4), "float32"),
-    ((6, 4), "float64"),
-    ((2, 3, 4), "float32"),
-]
+WITH_ROWS = [((3,), "float64"), ((6, 4), "float32"), ((2, 3, 4), "float64")]
 STEPS = 3
 
 Hypers = Mapping[str, Any]
@@ -195,7 +191,7 @@ def agree_on_sparse(spec: str, data: st.DataObject, mode: str) -> None:
 
 
 @pytest.mark.parametrize("spec", SPECS)
-@some(10)
+@some(15)
 @given(data=st.data())
 def test_dense(spec: str, data: st.DataObject) -> None:
     agree_on_dense(spec, data)
@@ -203,10 +199,53 @@ def test_dense(spec: str, data: st.DataObject) -> None:
 
 @pytest.mark.parametrize("mode", ["exact", "lazy"])
 @pytest.mark.parametrize("spec", SPECS)
-@some(6)
+@some(10)
 @given(data=st.data())
 def test_sparse(spec: str, mode: str, data: st.DataObject) -> None:
     agree_on_sparse(spec, data, mode)
+
+
+# --- other ways to run the same step -------------------------------------------------------------
+
+
+@contextmanager
+def functions_run_eagerly() -> Iterator[None]:
+    tf.config.run_functions_eagerly(True)
+    try:
+        yield
+    finally:
+        tf.config.run_functions_eagerly(False)
+
+
+@pytest.mark.parametrize("path", ["no XLA", "in a function", "in XLA", "functions run eagerly"])
+@pytest.mark.parametrize("kind", CLASSES)
+@pytest.mark.parametrize(
+    "spec", ["adam", "adafactor_lite", "novograd", "rmsprop", "rowwise_adagrad", "sgd_clipnorm"]
+)
+def test_paths(spec: str, kind: str, path: str) -> None:
+    """A dense step, one on rows, and one more; rmsprop with its options."""
+    variables: Variables = (((6, 4), "float32"),)
+    chosen = {hyper.name: hyper.default for hyper in optimizer(spec).hypers}
+    chosen["learning_rate"] = 0.125
+    if spec == "rmsprop":
+        chosen |= {"centered": True, "momentum": 0.5}
+    options = dict(fixed_part(spec, chosen), jit_compile=path != "no XLA")
+    subject = Subject(kind, spec, variables, **options)
+    reference = Reference(optimizer(spec), chosen)
+    state = reference.init(gradient("ordinary", (6, 4), 1))
+    subject.reset(chosen, [state])
+    take = subject.optimizer.apply
+    if path in {"in a function", "in XLA"}:
+        take = tf.function(take, jit_compile=path == "in XLA", autograph=False)
+    rows = SparseGrad([1, 1, 1, 3, 2, 1], gradient("ordinary", (6, 4), 3))
+    with functions_run_eagerly() if path == "functions run eagerly" else nullcontext():
+        for grad in (gradient("mixed", (6, 4), 2), rows, gradient("ordinary", (6, 4), 4)):
+            take([tensors(grad, tf.float32)], subject.variables)
+            state = reference.step(state, grad)
+            assert_inside([state], subject, path)
+
+
+# --- at length -----------------------------------------------------------------------------------
 
 
 @pytest.mark.slow
