@@ -38,9 +38,12 @@ class RuleView:
     scalars: tuple[Field, ...]
     scalar_lines: tuple[str, ...]
     scalar_fixed: tuple[str, ...]
+    scalar_parameters: str
+    scalar_options: str
     scalars_are_real: bool
     initial: tuple[Field, ...]
-    initial_fixed: tuple[str, ...]
+    initial_parameters: str
+    initial_options: str
     initial_lines: tuple[str, ...]
     update_lines: tuple[str, ...]
     update_fixed: tuple[str, ...]
@@ -68,19 +71,20 @@ def rule(optimizer: Optimizer, lowered: Lowered) -> RuleView:
     text += "\n".join(field.value for field in (*scalars, *initial))
     fixed = [hyper.name for hyper in optimizer.hypers if hyper.kind is not Kind.REAL]
     kinds = {scalar.name: scalar.value.type.kind for scalar in lowered.scalars}
-    starts = {
-        part.name
-        for slot in optimizer.slots
-        for part in walk(slot.initial)
-        if isinstance(part, Ref)
-    }
+    scalar_fixed = tuple(name for name in fixed if name in scalar_static)
+    initials = [part for slot in optimizer.slots for part in walk(slot.initial)]
+    read_at_start = {part.name for part in initials if isinstance(part, Ref)}
+    starts = tuple(name for name in fixed if name in read_at_start)
     return RuleView(
         scalars=scalars,
         scalar_lines=scalar_lines,
-        scalar_fixed=tuple(name for name in fixed if name in scalar_static),
+        scalar_fixed=scalar_fixed,
+        scalar_parameters=_parameters("t: tf.Tensor, hyper: _Hypers", optimizer, scalar_fixed),
+        scalar_options="".join(f", options.{name}" for name in scalar_fixed),
         scalars_are_real=all(kinds[field.name] is Kind.REAL for field in scalars),
         initial=initial,
-        initial_fixed=tuple(name for name in fixed if name in starts),
+        initial_parameters=_parameters("param: tf.Tensor, hyper: _Hypers", optimizer, starts),
+        initial_options="".join(f", options.{name}" for name in starts),
         initial_lines=initial_lines,
         update_lines=update_lines,
         update_fixed=tuple(name for name in fixed if name in used),
@@ -91,6 +95,17 @@ def rule(optimizer: Optimizer, lowered: Lowered) -> RuleView:
         uses_axes=bool(calls) or "_axes(" in text or "_reduced(" in text,
         uses_math="math." in text.replace("tf.math.", ""),
         reductions=tuple(_reduction(name) for name in sorted({call.op for call in calls})),
+    )
+
+
+def _parameters(given: str, optimizer: Optimizer, names: tuple[str, ...]) -> str:
+    """A function's parameters: those that every rule has, and int and bool hyperparameters."""
+    kinds = {hyper.name: hyper.kind.value for hyper in optimizer.hypers}
+    own = [f"{name}: {kinds[name]}" for name in names]
+    return (
+        given
+        if not own
+        else "".join(f"\n    {each}," for each in (*given.split(", "), *own)) + "\n"
     )
 
 
