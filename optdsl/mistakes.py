@@ -32,167 +32,6 @@ def _extent(tokens: tuple[Token, ...]) -> Span:
     return span_of(tokens[0]).to(span_of(tokens[-1]))
 
 
-# --- habits from other languages and from paper --------------------------------------------------
-
-_Repair = tuple[str, str, str]
-"""Type and text of the token that was meant, and the help line."""
-
-_PAIRS: dict[tuple[str, str], _Repair] = {
-    ("*", "*"): ("CARET", "^", "write `^` for a power"),
-    ("&", "&"): ("AND", "and", "write `and`"),
-    ("|", "|"): ("OR", "or", "write `or`"),
-    (":", "="): ("EQUAL", "=", "write `=` to name a value, `<-` to update a slot or `param`"),
-    ("=", ">"): ("COMPARISON", ">=", "write `>=`"),
-    ("=", "<"): ("COMPARISON", "<=", "write `<=`"),
-    ("<", ">"): ("COMPARISON", "!=", "write `!=`"),
-    ("-", ">"): ("ARROW", "<-", "an update is written `name <- value`"),
-    **{
-        (sign, "="): ("ARROW", "<-", f"write `NAME <- NAME {sign} …`")
-        for sign in ("+", "-", "*", "/", "%", "^", "@")
-    },
-}
-
-_WORDS: dict[str, _Repair] = {
-    "True": ("BOOLEAN", "true", "write `true`"),
-    "False": ("BOOLEAN", "false", "write `false`"),
-    "&": ("AND", "and", "write `and`"),
-    "|": ("OR", "or", "write `or`"),
-    "!": ("NOT", "not", "write `not`"),
-    "~": ("NOT", "not", "write `not`"),
-    "←": ("ARROW", "<-", "write `<-`"),
-    "−": ("MINUS", "-", "write `-`"),
-    "–": ("MINUS", "-", "write `-`"),
-    "×": ("TIMES", "*", "write `*`"),
-    "·": ("TIMES", "*", "write `*`"),
-    "÷": ("TIMES", "/", "write `/`"),
-    "≤": ("COMPARISON", "<=", "write `<=`"),
-    "≥": ("COMPARISON", ">=", "write `>=`"),
-    "≠": ("COMPARISON", "!=", "write `!=`"),
-    "∞": ("NAME", "inf", "write `inf`"),
-    "π": ("NAME", "pi", "write `pi`"),
-}
-
-_LINE_BEGINNINGS: dict[str, _Repair] = {
-    "if": ("WHEN", "when", "write `when`"),
-    "elif": ("WHEN", "when", "write `otherwise:`, and `when` inside it"),
-    "else": ("OTHERWISE", "otherwise", "write `otherwise:`"),
-}
-
-_CHARACTERS = {
-    "'": "write texts in double quotes",
-    "“": 'write texts in straight quotes, `"`',
-    "”": 'write texts in straight quotes, `"`',
-    ";": "write one statement on each line",
-    "\\": "a line goes on inside parentheses; no other sign is needed",
-    "{": "write parentheses, or indent a block",
-    "}": "write parentheses, or indent a block",
-    "?": "write `where(condition, value, other)`",
-    "$": "write the name alone",
-    "√": "write `sqrt(x)`",
-    "²": "write `^2`",
-    "\u00a0": "this is a no-break space: type an ordinary one",
-    "\r": "end lines with a line feed",
-}
-
-_LETTER = "names have the letters a to z, digits and `_`: spell it out, as in `beta`"
-
-
-def tidy(line: Line, found: list[Diagnostic]) -> tuple[tuple[Token, ...], bool]:
-    """Repairs what is written as in other languages, and says so in `found`.
-
-    Returns:
-        The tokens as they should have been, and whether the line is beyond repair.
-    """
-    if line.broken:
-        return line.tokens, True
-    tokens: list[Token] = []
-    index = 0
-    while index < len(line.tokens):
-        token = line.tokens[index]
-        after = line.tokens[index + 1] if index + 1 < len(line.tokens) else None
-        touching = after is not None and after.start_pos == token.end_pos
-        pair = _PAIRS.get((token[:1], after[:1])) if after is not None and touching else None
-        if pair and after is not None and len(token) == len(after) == 1:
-            advice = pair[2].replace("NAME", tokens[0] if tokens else "name")
-            found.append(_instead_of(span_of(token).to(span_of(after)), f"{token}{after}", advice))
-            tokens.append(_token(pair, token))
-            index += 2
-            continue
-        repair = _WORDS.get(token) or (_LINE_BEGINNINGS.get(token) if index == 0 else None)
-        if repair:
-            found.append(_instead_of(span_of(token), token, repair[2]))
-            tokens.append(_token(repair, token))
-        elif problem := _beyond_repair(token, tokens, after if touching else None):
-            found.append(problem)
-            return line.tokens, True
-        else:
-            tokens.append(token)
-        index += 1
-    return tuple(tokens), False
-
-
-def _token(repair: _Repair, place: Token) -> Token:
-    return Token.new_borrow_pos(repair[0], repair[1], place)
-
-
-def _instead_of(span: Span, written: str, advice: str) -> Diagnostic:
-    return error("syntax", f"`{written}` is not part of the language", span, advice)
-
-
-def _beyond_repair(token: Token, before: list[Token], touching: Token | None) -> Diagnostic | None:
-    """What is wrong with a token that no rule of the grammar mentions."""
-    span = span_of(token)
-    match token.type:
-        case "OPEN_TEXT" | "OPEN_LONG_TEXT":
-            quotes = '"' if token.type == "OPEN_TEXT" else '"""'
-            opening = Span(span.start, span.start + len(quotes))
-            advice = f"end it with `{quotes}`" + (" on this line" if len(quotes) == 1 else "")
-            return error("syntax", "this text has no closing quote", opening, advice)
-        case "UNKNOWN" if token == ".":
-            return _point(span, before[-1] if before else None, touching)
-        case "UNKNOWN" if token == "_":
-            return _underscore(span, before[-1] if before else None, touching)
-        case "UNKNOWN":
-            message = f"`{token}` is not part of the language"
-            return error(
-                "syntax", message, span, _LETTER if token.isalpha() else _CHARACTERS.get(token)
-            )
-        case "NUMBER" if touching is not None and touching.type == "NAME":
-            written = f"{token}{touching}"
-            advice = f"write `{token} * {touching}`"
-            if touching[0] in "eE" and (len(touching) == 1 or touching[1:].isdigit()):
-                advice = "write an exponent as in `1e-3`"
-            elif touching[0] in "xXbBoOjJ" and touching[1:].isalnum():
-                advice = "write numbers in decimal digits"
-            message = f"`{written}` is neither a number nor a name"
-            return error("syntax", message, span.to(span_of(touching)), advice)
-        case "TIMES" if token == "/" and touching == "/":
-            advice = "write `floor(a / b)`; a comment begins with `#`"
-            return _instead_of(span.to(span_of(touching)), "//", advice)
-        case _:
-            return None
-
-
-def _underscore(span: Span, before: Token | None, touching: Token | None) -> Diagnostic:
-    if before is not None and before.type == "NUMBER" and before.end_pos == span.start:
-        return error("syntax", "a number has no `_` in it", span, "write its digits only")
-    if touching is not None and touching.type == "NAME":
-        span = span.to(span_of(touching))
-        return error("syntax", f"`_{touching}` is not a name", span, f"write `{touching}`")
-    return error("syntax", "`_` is not a name", span, "a name begins with a letter")
-
-
-def _point(span: Span, before: Token | None, touching: Token | None) -> Diagnostic:
-    if touching is not None and touching.type == "NUMBER":
-        advice = f"write `0.{touching}`"
-        return error("syntax", "a number does not begin with a point", span, advice)
-    if before is not None and before.type == "NUMBER" and before.end_pos == span.start:
-        advice = f"write `{before}` or `{before}.0`"
-        return error("syntax", "a number does not end with a point", span, advice)
-    advice = "a name stands alone; the functions are listed in the language's documentation"
-    return error("syntax", "`.` is only part of numbers", span, advice)
-
-
 # --- what the parser did not expect --------------------------------------------------------------
 
 _SHOWN = {
@@ -226,11 +65,15 @@ _PARTS = {
     ),
     ("SLOT", "NAME"): ("the slot's name", "write `slot name`"),
     ("DEF", "NAME"): ("a name", "write `def name(a, b) = value`"),
+    ("DEF", "EQUAL"): ("`=` and the macro's value", "write `def name(a, b) = value`"),
     ("DEF", "LPAR"): ("`(` and the macro's arguments", "write `def name(a, b) = value`"),
     ("SPARSE", "NAME"): ("`exact` or `lazy`", "write `sparse exact` or `sparse lazy`"),
     ("STEP", "COLON"): ("`:` after `step`", "write `step:`"),
     ("EVAL", "COLON"): ("`:` after `eval`", "write `eval:`"),
-    ("OTHERWISE", "COLON"): ("`:` after `otherwise`", "write `otherwise:`"),
+    ("OTHERWISE", "COLON"): (
+        "`:` after `otherwise`",
+        "write `otherwise:`; a condition stands in a `when` inside it",
+    ),
     ("CASE", "NAME"): ("the case's name", "write `case name if condition:`"),
     ("CASE", "COLON"): ("`:` at the end", "write `case name if condition:`"),
 }
@@ -259,7 +102,7 @@ def _misplaced(tokens: tuple[Token, ...], accepts: set[str]) -> tuple[str, str |
     """The line as a whole cannot stand where it does."""
     first = tokens[0]
     if "OPTIMIZER" in accepts:
-        return "a specification begins with `optimizer Name:`", "put this line inside an optimizer"
+        return "a specification begins with `optimizer Name:`", "write that before this line"
     if accepts <= {"$END"}:
         if first.type == "OPTIMIZER":
             return "a file holds one optimizer only", "move this one to a file of its own"
@@ -291,6 +134,10 @@ def _special(
         return "`==` compares two values", (
             f"write `{first} = …` to name a value, `{first} <- …` to update a slot or `param`"
         )
+    if token == "<" and index == 1 and first.type == "NAME":
+        return f"expected `=` or `<-` after the name, found {_seen(token)}", (
+            "the two signs of `<-` stand together"
+        )
     if token.type == "COMPARISON" and "AND" in accepts:
         return "comparisons do not chain", "write `a < b and b < c`"
     if token.type == "ARROW" and "COMPARISON" in accepts:
@@ -316,16 +163,20 @@ def _special(
             return "a description here stands in one quote", 'write `"` on both sides'
         return "a description cannot stand here", "write a comment with `#`"
     if token.type == "IF":
-        return "`if` only follows the name of a `case`", "write `where(condition, value, other)`"
+        return "`if` stands inside an expression", "write `where(condition, value, other)`"
     return None
 
 
 def _wanted(tokens: tuple[Token, ...], before: Token, accepts: set[str]) -> tuple[str, str | None]:
     """What could have stood here, and how the whole is written."""
     first = tokens[0].type
+    if before.type == "COLON" and first == "HYPER":
+        return "`int` or `bool` after `:`", "a default value stands after `=`"
+    if before.type == "COLON" and first == "SLOT":
+        return "a shape after `:`", "the shapes are `param`, `scalar`, `row` and `reduced(k)`"
     for wanted in ("EQUAL", "COLON", "NUMBER", "LPAR", "NAME"):
         part = _PARTS.get((first, wanted)) if wanted in accepts else None
-        if part and not (wanted == "NUMBER" and "NAME" in accepts):
+        if part and not (wanted in ("NUMBER", "NAME") and {"NUMBER", "NAME"} <= accepts):
             return part
     if first == "NAME" and {"EQUAL", "ARROW"} <= accepts:
         advice = f"write `{tokens[0]} = …` to name a value, `{tokens[0]} <- …` to update"
@@ -336,6 +187,15 @@ def _wanted(tokens: tuple[Token, ...], before: Token, accepts: set[str]) -> tupl
         return f"a value after {_seen(before)}", None
     if first == "HYPER" and accepts & {"LSQB", "COMMA", "RSQB"}:
         return _listed(accepts), "write an interval as `[0, 1)`: `)` where the end is not included"
+    if first in ("HYPER", "SLOT") and "TEXT" in accepts and not accepts >= _INFIX:
+        whole = (
+            'hyper name = 0.9 in [0, 1) "Doc."' if first == "HYPER" else 'slot name: shape "Doc."'
+        )
+        return _listed(accepts), f"write `{whole}`, each on a line of its own"
+    if accepts >= _INFIX and before.type == "NAME":
+        return f"an operator or {_listed(accepts - {'LPAR'})}", (
+            f"write `{before} * …` to multiply, `{before}(…)` to call a function"
+        )
     if accepts >= _INFIX and before.type in ("NAME", "NUMBER", "RPAR"):
         return f"an operator or {_listed(accepts - {'LPAR'})}", "to multiply, write `*`"
     return _listed(accepts), None

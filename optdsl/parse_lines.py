@@ -10,7 +10,7 @@ from lark import Lark, Token, UnexpectedToken
 from lark.lark import PostLex
 from lark.parsers.lalr_interactive_parser import InteractiveParser
 
-from optdsl import __version__, cache, mistakes, resources, syntax
+from optdsl import __version__, cache, mistakes, mistakes_foreign, resources, syntax
 from optdsl.layout import MAX_TOKENS, Layout, Line
 from optdsl.tree import TreeBuilder
 
@@ -76,8 +76,8 @@ _PLAIN = (_made_up("NAME", "EQUAL", "BOOLEAN"), _made_up("SPARSE", "NAME"))
 _HEADERS = (
     _made_up("OTHERWISE", "COLON"),
     _made_up("WHEN", "BOOLEAN", "COLON"),
-    _made_up("CASE", "NAME", "COLON"),
     _made_up("STEP", "COLON"),
+    _made_up("CASE", "NAME", "COLON"),
     _made_up("EVAL", "COLON"),
     _made_up("OPTIMIZER", "NAME", "COLON"),
 )
@@ -111,7 +111,7 @@ class Reader:
             elif follows:
                 index = self._skip_block(index)
             else:
-                return None
+                index = self._skip_to_optimizer(index + 1)
         self._block_is_there()
         for _ in range(self.open):
             self._dedent()
@@ -151,7 +151,7 @@ class Reader:
 
     def _line(self, line: Line, follows: bool) -> bool:
         """Reads one line; whether that, or something in its place, could be done."""
-        tokens, broken = mistakes.tidy(line, self.found)
+        tokens, broken = mistakes_foreign.tidy(line, self.found)
         mark = self._mark()
         if not broken:
             broken = not self._feed(tokens, follows)
@@ -201,6 +201,19 @@ class Reader:
                 self.lines[later] = replace(line, closes=line.closes - depth)
                 return later
             depth += line.opens - line.closes
+        return len(self.lines)
+
+    def _skip_to_optimizer(self, index: int) -> int:
+        """The line from `index` on that begins the optimizer; after the optimizer, no line."""
+        for later in range(index, len(self.lines)):
+            line = self.lines[later]
+            if (
+                line.tokens[0].type == "OPTIMIZER"
+                and len(self.session.parser_state.state_stack) == 1
+            ):
+                self.lines[later] = replace(line, closes=0)
+                return later
+            self.doubtful.update(map(str, line.tokens))
         return len(self.lines)
 
     def _mark(self) -> tuple[list[object], list[object]]:

@@ -415,8 +415,16 @@ STATEMENTS = [
     ("x = (a + b]", "]", "a `(` is closed by `]`", "write `)`"),
     ("x = a[0]", "[", "`[` only begins an interval", "write `(`"),
     ("x = a b", "b", "expected an operator or the end of the line, found `b`",
+     "write `a * …` to multiply, `a(…)` to call a function"),
+    ("x = 2 b", "b", "expected an operator or the end of the line, found `b`",
      "to multiply, write `*`"),
-    ("x = 1 if a", "if", "`if` only follows the name of a `case`",
+    ("x = |a|", "|", "`|` is not part of the language",
+     "write `or` between conditions, `abs(x)` for a magnitude"),
+    ("x < - a", "<", "expected `=` or `<-` after the name, found `<`",
+     "the two signs of `<-` stand together"),
+    ("return a", "return", "`return` is not part of the language",
+     "update `param` instead: `param <- value`"),
+    ("x = 1 if a", "if", "`if` stands inside an expression",
      "write `where(condition, value, other)`"),
     ("x = mean(axis=0, grad)", "grad",
      "the argument `grad` follows one that is given by name", "write `axis=…` last"),
@@ -452,6 +460,18 @@ DECLARATIONS = [
     ("hyper = 3", "hyper", "a statement stands outside `step:`", "move it into the block `step:`"),
     ("hyper b = 1 in 0, 1", "0", "expected `(` or `[`, found `0`",
      "write an interval as `[0, 1)`: `)` where the end is not included"),
+    ("hyper b: 0.9", "0.9", "expected `int` or `bool` after `:`, found `0.9`",
+     "a default value stands after `=`"),
+    ("hyper b = 1, c = 2", ",",
+     "expected a description in double quotes or `in` or the end of the line, found `,`",
+     'write `hyper name = 0.9 in [0, 1) "Doc."`, each on a line of its own'),
+    ("slots m, v", "slots", "`slots` is not part of the language", "did you mean `slot`?"),
+    ("Hyper b = 1", "Hyper", "`Hyper` is not part of the language", "did you mean `hyper`?"),
+    ("slot m =", "", "expected a value after `=`, found the end of the line", None),
+    ("slot m: ", "", "expected a shape after `:`, found the end of the line",
+     "the shapes are `param`, `scalar`, `row` and `reduced(k)`"),
+    ("def f(a): a", ":", "expected `=` and the macro's value, found `:`",
+     "write `def name(a, b) = value`"),
     ("slot", "", "expected the slot's name, found the end of the line", "write `slot name`"),
     ('slot m """Doc."""', '"""Doc."""', "a description here stands in one quote",
      'write `"` on both sides'),
@@ -469,7 +489,7 @@ DECLARATIONS = [
 def _check(text: str, line: str, part: str, message: str, advice: str | None) -> None:
     found = the_error(text)
     assert (found.code, found.message, found.help) == ("syntax", message, advice)
-    start = text.index(line) + (len(line) if part == "" else line.index(part))
+    start = text.index(line) + (len(line.rstrip()) if part == "" else line.index(part))
     if part in ("< 2", "= 3"):  # written so that the second of two is found
         part = part[0]
     assert found.span == Span(start, start + len(part))
@@ -491,6 +511,12 @@ def test_mistakes_in_a_declaration(line: str, part: str, message: str, advice: s
         ("", (1, 1), "the file has no optimizer"),
         ("# nothing\n\n", (3, 1), "the file has no optimizer"),
         ("hyper b = 1\n", (1, 1), "a specification begins with `optimizer Name:`"),
+        ("import a\n" + STEP + "        x = 1\n", (1, 1), "`import` is not part of the language"),
+        (
+            "Optimizer A:\n    step:\n        x = 1\n",
+            (1, 1),
+            "`Optimizer` is not part of the language",
+        ),
         ("optimizer\n", (1, 10), "expected the optimizer's name, found the end of the line"),
         (
             "optimizer A\n    step:\n        x = 1\n",
