@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from optdsl import cache, resources
-from optdsl.parse import _lark, decode, parse
+import optdsl
+from optdsl import cache, render, resources
+from optdsl.parse import decode, parse
+from optdsl.parse_lines import _lark
 
 GOOD = b"optimizer Good:\n    step:\n        param <- param - 0.1 * grad\n"
 
@@ -71,3 +73,27 @@ def test_another_grammar_is_noticed(home: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(resources, "grammar", lambda: f'{grammar}\nEXTRA: "§"\n%ignore EXTRA\n')
     build()
     assert file.read_bytes() != before
+
+
+@pytest.mark.parametrize("content", [b"", b"rubbish", b"j2" + b"\x80\x04." * 9])
+def test_templates_do_not_depend_on_it(home: Path, content: bytes) -> None:
+    expected = optdsl.compile(GOOD.decode()).source()
+    for _ in range(2):
+        render._environment.cache_clear()
+        assert optdsl.compile(GOOD.decode()).source() == expected
+        files = list((home / "optdsl").glob("template-*"))
+        assert files
+        for file in files:
+            file.write_bytes(file.read_bytes()[:5] + content)
+    render._environment.cache_clear()
+
+
+def test_a_full_disk_does_not_matter(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("jinja2.bccache.Bucket.write_bytecode", full)
+    render._environment.cache_clear()
+    assert "class Good(" in optdsl.compile(GOOD.decode()).source()
+    assert not list((home / "optdsl").glob("template-*"))
+    render._environment.cache_clear()
