@@ -37,10 +37,10 @@ Variables = tuple[tuple[tuple[int, ...], str], ...]
 class Subject:
     """An optimizer that was built once, with its variables; its state can be set anew."""
 
-    def __init__(self, kind: str, spec: str, variables: Variables, **options: Any) -> None:
+    def __init__(self, cls: Any, spec: str, variables: Variables, **options: Any) -> None:
         self.spec = spec
         self.variables = [tf.Variable(tf.zeros(shape, dtype)) for shape, dtype in variables]
-        self.optimizer = CLASSES[kind](spec)(**options)
+        self.optimizer = cls(**options)
         self.optimizer.build(self.variables)
         self.slots = [state.slots._asdict() for state in self.optimizer._core.states]
 
@@ -108,7 +108,7 @@ def fixed_part(spec: str, chosen: Hypers) -> tuple[tuple[str, Any], ...]:
 def subjects(
     spec: str, variables: Variables, options: tuple[tuple[str, Any], ...]
 ) -> list[Subject]:
-    return [Subject(kind, spec, variables, **dict(options)) for kind in CLASSES]
+    return [Subject(of(spec), spec, variables, **dict(options)) for of in CLASSES.values()]
 
 
 def compare(
@@ -230,7 +230,7 @@ def test_paths(spec: str, kind: str, path: str) -> None:
     if spec == "rmsprop":
         chosen |= {"centered": True, "momentum": 0.5}
     options = dict(fixed_part(spec, chosen), jit_compile=path != "no XLA")
-    subject = Subject(kind, spec, variables, **options)
+    subject = Subject(CLASSES[kind](spec), spec, variables, **options)
     reference = Reference(optimizer(spec), chosen)
     state = reference.init(gradient("ordinary", (6, 4), 1))
     subject.reset(chosen, [state])
