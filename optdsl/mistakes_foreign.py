@@ -106,6 +106,9 @@ def tidy(line: Line, found: list[Diagnostic]) -> tuple[tuple[Token, ...], bool]:
             index += 2
             continue
         repair = _WORDS.get(token)
+        if index == 0 and (advice := _foreign_line(token, after)):
+            found.append(_instead_of(span_of(token), token, advice))
+            return line.tokens, True
         if index == 0:
             repair = repair or _LINE_BEGINNINGS.get(token) or _misspelt(token, after)
         if repair:
@@ -118,6 +121,13 @@ def tidy(line: Line, found: list[Diagnostic]) -> tuple[tuple[Token, ...], bool]:
             tokens.append(token)
         index += 1
     return tuple(tokens), False
+
+
+def _foreign_line(word: Token, after: Token | None) -> str | None:
+    """What to do about a line that begins like one of another language; `var = …` is fine."""
+    if word.type != "NAME" or (after is not None and after.type in ("EQUAL", "ARROW")):
+        return None
+    return _FOREIGN_LINES.get(word)
 
 
 def _misspelt(word: Token, after: Token | None) -> _Repair | None:
@@ -160,8 +170,6 @@ def _beyond_repair(
             return error(
                 "syntax", message, span, _LETTER if token.isalpha() else _CHARACTERS.get(token)
             )
-        case _ if not before and token in _FOREIGN_LINES and token.type == "NAME":
-            return _instead_of(span, token, _FOREIGN_LINES[token])
         case "NUMBER" if touching is not None and touching.type == "NAME":
             written = f"{token}{touching}"
             advice = f"write `{token} * {touching}`"

@@ -200,6 +200,11 @@ def test_keywords_are_names_where_no_line_begins_with_them(word: str) -> None:
     assert step.body[0].target.text == word
 
 
+@pytest.mark.parametrize("word", ["let", "var", "steps", "hypers", "case_", "ifs"])
+def test_words_of_other_languages_are_names(word: str) -> None:
+    tree(f"{STEP}        {word} = 1\n        x = {word}\n        {word} <- x\n")
+
+
 def test_texts_have_no_escapes() -> None:
     spec = tree(HEAD + '    slot m "a\\n\\"\n    slot v ""\n    step:\n        m <- 1\n')
     docs = [
