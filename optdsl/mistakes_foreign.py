@@ -90,44 +90,41 @@ def tidy(line: Line, found: list[Diagnostic]) -> tuple[tuple[Token, ...], bool]:
     Returns:
         The tokens as they should have been, and whether the line is beyond repair.
     """
-    if line.broken:
+    advice = _foreign_line(line.tokens)
+    if advice:
+        found.append(_instead_of(span_of(line.tokens[0]), line.tokens[0], advice))
+    if advice or line.broken:
         return line.tokens, True
     tokens: list[Token] = []
     index = 0
     while index < len(line.tokens):
         token = line.tokens[index]
         after = line.tokens[index + 1] if index + 1 < len(line.tokens) else None
-        touching = after is not None and after.start_pos == token.end_pos
-        pair = _PAIRS.get((token[:1], after[:1])) if after is not None and touching else None
-        if pair and after is not None and len(token) == len(after) == 1:
-            advice = pair[2].replace("NAME", tokens[0] if tokens else "name")
-            found.append(_instead_of(span_of(token).to(span_of(after)), f"{token}{after}", advice))
-            tokens.append(_token(pair, token))
-            index += 2
-            continue
-        repair = _WORDS.get(token)
-        if index == 0 and (advice := _foreign_line(token, after)):
-            found.append(_instead_of(span_of(token), token, advice))
-            return line.tokens, True
+        touching = after if after is not None and after.start_pos == token.end_pos else None
+        pair = _PAIRS.get((token, touching)) if touching is not None else None
+        repair = pair or _WORDS.get(token)
         if index == 0:
             repair = repair or _LINE_BEGINNINGS.get(token) or _misspelt(token, after)
         if repair:
-            found.append(_instead_of(span_of(token), token, repair[2]))
-            tokens.append(_token(repair, token))
-        elif problem := _beyond_repair(token, line.tokens[:index], after if touching else None):
+            written = f"{token}{touching}" if pair else str(token)
+            span = Span(span_of(token).start, span_of(token).start + len(written))
+            advice = repair[2].replace("NAME", tokens[0] if tokens else "name")
+            found.append(_instead_of(span, written, advice))
+            tokens.append(Token.new_borrow_pos(repair[0], repair[1], token))
+        elif problem := _beyond_repair(token, line.tokens[:index], touching):
             found.append(problem)
             return line.tokens, True
         else:
             tokens.append(token)
-        index += 1
+        index += 2 if pair else 1
     return tuple(tokens), False
 
 
-def _foreign_line(word: Token, after: Token | None) -> str | None:
+def _foreign_line(tokens: tuple[Token, ...]) -> str | None:
     """What to do about a line that begins like one of another language; `var = …` is fine."""
-    if word.type != "NAME" or (after is not None and after.type in ("EQUAL", "ARROW")):
+    if tokens[0].type != "NAME" or (len(tokens) > 1 and tokens[1].type in ("EQUAL", "ARROW")):
         return None
-    return _FOREIGN_LINES.get(word)
+    return _FOREIGN_LINES.get(tokens[0])
 
 
 def _misspelt(word: Token, after: Token | None) -> _Repair | None:
@@ -140,10 +137,6 @@ def _misspelt(word: Token, after: Token | None) -> _Repair | None:
 
     meant = get_close_matches(word.lower(), sorted(KEYWORDS_AS_WRITTEN), 1, 0.7)
     return (meant[0].upper(), meant[0], f"did you mean `{meant[0]}`?") if meant else None
-
-
-def _token(repair: _Repair, place: Token) -> Token:
-    return Token.new_borrow_pos(repair[0], repair[1], place)
 
 
 def _instead_of(span: Span, written: str, advice: str) -> Diagnostic:
