@@ -4,9 +4,9 @@
     statement  = Let(name, value) | Set(target, value) | If(condition, then, orelse)
     expression = Const | Ref | Old | Call
 
-Every node has a type; nothing is optional, nothing is left to infer. `check.py` builds it, everything
-after it may assume that it is valid. Macros are already inlined. Conversions between kinds are
-written out as `Call("real", …)`.
+Every node has a type; nothing is optional, nothing is left to infer. `check.py` builds it, and
+everything after it may assume that it is valid. Macros are already inlined. Conversions between
+kinds are written out as `Call("real", …)`.
 """
 
 from __future__ import annotations
