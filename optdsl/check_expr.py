@@ -88,14 +88,14 @@ def _infer(expr: syntax.Expr, scope: Scope) -> ir.Expr | None:
         case syntax.Name():
             return _read(expr, scope)
         case syntax.Unary(symbol, operand):
-            value = infer(operand, scope)
-            return apply(ops.PREFIX[symbol], (operand,), (value,), None, expr.span, scope)
+            values = (infer(operand, scope),)
+            return apply(ops.PREFIX[symbol], (operand,), values, None, expr.span, scope)
         case syntax.Binary("@"):
             scope.error("unsupported", expr.span, "the matrix product `@` is not supported yet")
             return None
         case syntax.Binary(symbol, left, right):
-            values = (infer(left, scope), infer(right, scope))
-            return apply(ops.INFIX[symbol], (left, right), values, None, expr.span, scope)
+            both = (infer(left, scope), infer(right, scope))
+            return apply(ops.INFIX[symbol], (left, right), both, None, expr.span, scope)
         case syntax.CallExpr():
             return _call(expr, scope)
         case _:
