@@ -13,9 +13,12 @@ HYPERS = """\
     hyper s: bool = true
 """
 _SCALARS = ("a", "b", "c", "d", "k", "t", "0", "1", "2", "0.5", "-1")
-_TENSORS = ("grad", "param", "m", "v", "w")
-_ONE = ("abs", "sign", "sqrt", "exp", "log", "log1p", "expm1", "tanh", "floor", "-", "norm", "sum")
+_TENSORS = ("grad", "param", "m", "v", "w", "old(m)")
+_ONE = ("abs", "sign", "sqrt", "exp", "log", "log1p", "expm1", "tanh", "floor", "-")
+_REDUCTIONS = ("norm", "sum", "mean", "amax", "amin")
+_AXES = ("", ", axis=0", ", axis=row")
 _TWO = ("+", "-", "*", "/", "%", "^", "/", "min", "max")
+_PER_VARIABLE = ("s", "norm(grad) > 0", "all(v > 0)", "any(m != 0)", "not (sum(w) == 0)", "t > 1")
 _COMPARISONS = ("<", "<=", ">", ">=", "==", "!=")
 
 
@@ -29,12 +32,11 @@ def expressions(draw: st.DrawFn, names: tuple[str, ...], depth: int) -> str:
         return draw(expressions(names, depth - 1))
 
     match draw(st.integers(0, 6)):
-        case 0 | 1:
-            function = draw(st.sampled_from(_ONE))
-            inner = part()
-            if function in ("norm", "sum"):  # these need a tensor, which `grad` makes sure of
-                return f"{function}({inner} + 0 * grad)" if "grad" in names else f"abs({inner})"
-            return f"({function}({inner}))"
+        case 0:
+            return f"({draw(st.sampled_from(_ONE))}({part()}))"
+        case 1 if "grad" in names:  # a reduction needs a tensor, which `grad` makes sure of
+            function, axis = draw(st.sampled_from(_REDUCTIONS)), draw(st.sampled_from(_AXES))
+            return f"{function}({part()} + 0 * grad{axis})"
         case 2:
             low, high = draw(st.sampled_from([("0", "1"), ("-1", "1"), ("c", "2")]))
             return f"clip({part()}, {low}, {high})"
@@ -52,15 +54,17 @@ def conditions(draw: st.DrawFn, names: tuple[str, ...], depth: int) -> str:
     """A comparison, or two."""
     left = draw(expressions(names, max(depth - 1, 0)))
     right = draw(st.one_of(st.sampled_from(("0", "1")), expressions(names, max(depth - 1, 0))))
-    one = f"{left} {draw(st.sampled_from(_COMPARISONS))} {right}"
-    match draw(st.integers(0, 5)):
+    one = f"({left} {draw(st.sampled_from(_COMPARISONS))} {right})"
+    match draw(st.integers(0, 6)):
         case 0:
-            return f"(not ({one}))"
+            return f"(not {one})"
+        case 2 if "grad" in names:
+            return f"{draw(st.sampled_from(('any', 'all')))}(0 * grad + {one[1:-1]})"
         case 1 if depth > 0:
             word = draw(st.sampled_from(("and", "or")))
-            return f"(({one}) {word} {draw(conditions(names, depth - 1))})"
+            return f"({one} {word} {draw(conditions(names, depth - 1))})"
         case _:
-            return f"({one})"
+            return one
 
 
 @st.composite
@@ -75,7 +79,7 @@ def specifications(draw: st.DrawFn) -> str:
                 lines.append(f"x{number} = {draw(expressions(names, 2))}")
                 names += (f"x{number}",) * 3
             case 1:
-                condition = draw(st.one_of(st.just("s"), conditions(scalars, 1)))
+                condition = draw(st.one_of(st.sampled_from(_PER_VARIABLE), conditions(scalars, 1)))
                 lines.append(f"when {condition}:")
                 lines.append(f"    {draw(st.sampled_from('mvw'))} <- {draw(expressions(names, 2))}")
                 if draw(st.booleans()):
