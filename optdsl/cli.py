@@ -5,8 +5,10 @@ Exit codes: 0 fine, 1 findings, 2 the command could not do what it was asked to.
 
 from __future__ import annotations
 
+import errno
 import gc
 import io
+import os
 import re
 import sys
 from pathlib import Path
@@ -47,6 +49,10 @@ class _Commands(click.Group):
             return super().invoke(ctx)
         except OutputError as error:
             raise Failure(str(error)) from None
+        except OSError as error:
+            if error.errno == errno.EPIPE:
+                raise  # click ends quietly: whoever read the output has had enough
+            raise Failure(f"the system says: {reason(error)}") from None
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -241,7 +247,7 @@ def list_library() -> None:
     from optdsl import library
 
     entries = library.entries()
-    width = max(len(name) for name, _ in entries)
+    width = max((len(name) for name, _ in entries), default=0)
     for name, summary in entries:
         click.echo(f"{name:<{width}}  {summary}")
 
@@ -275,7 +281,7 @@ def _compile(spec: str) -> Compiled:
     """Compiles a file, standard input, or a rule of the library."""
     from optdsl.compiler import compile_bytes
 
-    if re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", spec) and not Path(spec).exists():
+    if re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", spec) and not os.path.lexists(spec):
         from optdsl import library, resources
 
         path = library.find(spec)
@@ -299,7 +305,8 @@ def _read(spec: str) -> bytes:
         known = [str(path) for path in sorted(folder.glob("*.opt"))]
         raise Failure(_unknown(f"file `{spec}`", spec, known)) from None
     except IsADirectoryError:
-        raise Failure(f"`{spec}` is a directory; name the files in it: {spec}/*.opt") from None
+        files = Path(spec, "*.opt")
+        raise Failure(f"`{spec}` is a directory; name the files in it: {files}") from None
     except OSError as error:
         raise Failure(f"cannot read `{spec}`: {reason(error)}") from None
 

@@ -224,10 +224,11 @@ class TestInput:
         assert result.exit_code == 2
         assert result.stderr.startswith("error: cannot read `loop.opt`: ")
 
-    def test_a_name_that_is_too_long(self, command: str) -> None:
-        result = run(command, "x" * 5000 + ".opt")
+    @pytest.mark.parametrize("name", ["x" * 5000 + ".opt", "x" * 5000])
+    def test_a_name_that_is_too_long(self, command: str, name: str) -> None:
+        result = run(command, name)
         assert result.exit_code == 2
-        assert "file name too long" in result.stderr
+        assert result.stderr.startswith("error: ")
 
 
 @pytest.mark.parametrize("command", ["build", "check", "explain"])
@@ -482,6 +483,16 @@ def test_a_broken_pipe() -> None:
             check=False,
         )
     assert done.stderr == b""
+
+
+def test_what_the_system_refuses_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full() -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("optdsl.library.entries", full)
+    result = run("list")
+    assert result.exit_code == 2
+    assert result.stderr == "error: the system says: no space left on device\n"
 
 
 def test_colours_are_for_terminals_only(folder: Path) -> None:
