@@ -41,9 +41,14 @@ class SparseGrad:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """One variable and its slots after `t` steps; `dtype` is the variable's."""
+    """One variable and its slots after `t` steps; `dtype` is the variable's.
+
+    `param` is what the variable holds. The next step starts from `unrounded`, which for a dtype
+    of 16 bits is more precise: steps of less than half a unit in the last place add up.
+    """
 
     param: Bounded
+    unrounded: Bounded
     slots: Mapping[str, Bounded]
     t: int
     dtype: str
@@ -78,7 +83,7 @@ class Reference:
         frame = Frame(self._hypers_at(0), 0, start.value.shape, form, start, rounded(start, form))
         with np.errstate(all="ignore"):
             slots = {slot.name: initial(slot, frame) for slot in self.optimizer.slots}
-        return State(start, slots, 0, dtype)
+        return State(start, start, slots, 0, dtype)
 
     def step(self, state: State, grad: ArrayLike | SparseGrad, *, mode: str | None = None) -> State:
         """The state after one more step.
@@ -98,8 +103,8 @@ class Reference:
             return self._dense(state, _scatter(exact(np.zeros_like(state.param.value)), ids, rows))
 
     def _dense(self, state: State, grad: Bounded) -> State:
-        param, slots = self._run(state, state.param.value.shape, grad)
-        return State(param, slots, state.t + 1, state.dtype)
+        unrounded, slots = self._run(state, state.param.value.shape, grad)
+        return _after(state, unrounded, slots)
 
     def _lazy(self, state: State, ids: NDArray[np.intp], grad: Bounded) -> State:
         """The rule on the touched rows alone: the rest is as if it had not been in this step."""
@@ -107,20 +112,20 @@ class Reference:
         by_row = {slot.name for slot in self.optimizer.slots if _has_rows(slot, len(shape))}
         touched = replace(
             state,
-            param=_gather(state.param, ids),
+            unrounded=_gather(state.unrounded, ids),
             slots={n: _gather(s, ids) if n in by_row else s for n, s in state.slots.items()},
         )
-        param, slots = self._run(touched, shape, grad)
-        return State(
-            _scatter(state.param, ids, param),
+        unrounded, slots = self._run(touched, shape, grad)
+        return _after(
+            state,
+            _scatter(state.unrounded, ids, unrounded),
             {n: _scatter(state.slots[n], ids, s) if n in by_row else s for n, s in slots.items()},
-            state.t + 1,
-            state.dtype,
         )
 
     def _run(
         self, state: State, shape: tuple[int, ...], grad: Bounded
     ) -> tuple[Bounded, dict[str, Bounded]]:
+        """The variable, unrounded, and its slots; `shape` is the one with all rows."""
         form = compute_format(state.dtype)
         frame = Frame(
             self._hypers_at(state.t),
@@ -128,17 +133,23 @@ class Reference:
             shape,
             form,
             rounded(grad, form),
-            rounded(state.param, form),
+            rounded(state.unrounded, form),
             {name: rounded(slot, form) for name, slot in state.slots.items()},
         )
         execute(self.optimizer.step, frame)
-        return rounded(frame.param, FORMATS[state.dtype]), frame.slots
+        return frame.param, frame.slots
 
     def _hypers_at(self, index: int) -> dict[str, Value]:
         return {
             hyper.name: _hyper_value(hyper, self._hypers[hyper.name], index)
             for hyper in self.optimizer.hypers
         }
+
+
+def _after(state: State, unrounded: Bounded, slots: Mapping[str, Bounded]) -> State:
+    """The state one step later."""
+    param = rounded(unrounded, FORMATS[state.dtype])
+    return State(param, unrounded, slots, state.t + 1, state.dtype)
 
 
 def _hyper_value(hyper: ir.Hyper, given: HyperValue, index: int) -> Value:

@@ -187,6 +187,18 @@ def assert_same(one: State, other: State) -> None:
         np.testing.assert_array_equal(a.value, b.value)
 
 
+def test_small_steps_of_a_16_bit_variable_add_up() -> None:
+    reference = Reference(optimizer("gradient_descent"), {"learning_rate": 2.0**-10})
+    state = reference.init([1.0], "bfloat16")
+    seen = []
+    for _ in range(8):
+        state = reference.step(state, [-1.0])
+        seen.append((state.param.low.item(), state.param.high.item()))
+    above = 1 + 2.0**-7
+    assert seen == [(1, 1)] * 3 + [(1, above)] + [(above, above)] * 4  # the 4th is half way
+    assert state.unrounded.value == above
+
+
 # --- hyperparameters and mistakes ----------------------------------------------------------------
 
 
@@ -232,15 +244,15 @@ def test_gradients_that_do_not_fit() -> None:
 def adam_in(dtype: str, grads: list[Any], h: dict[str, float]) -> Iterator[Any]:
     """Adam by hand, each operation rounded to `dtype`; the compute format of 16 bits is float32."""
     real = np.float64 if dtype == "float64" else np.float32
-    x, m, v = np.ones(grads[0].shape, dtype), real(0), real(0)
+    x, m, v = np.ones(grads[0].shape, real), real(0), real(0)
     for t, grad in enumerate(grads, start=1):
         g = grad.astype(real)
         m = real(h["beta_1"]) * m + real(1 - h["beta_1"]) * g
         v = real(h["beta_2"]) * v + real(1 - h["beta_2"]) * g * g
         m_hat, v_hat = m / real(1 - h["beta_1"] ** t), v / real(1 - h["beta_2"] ** t)
         change = real(h["learning_rate"]) * m_hat / (np.sqrt(v_hat) + real(h["epsilon"]))
-        x = (x.astype(real) - change).astype(dtype)
-        yield x
+        x = x - change
+        yield x.astype(dtype)
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
