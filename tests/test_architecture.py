@@ -1,6 +1,7 @@
 """The shape of the compiler: what may import what."""
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -54,7 +55,8 @@ def _imports(path: Path) -> set[str]:
     return found
 
 
-def _own(path: Path) -> set[str]:
+@cache
+def _own(path: Path) -> frozenset[str]:
     """The modules of this package that a module imports."""
     found = set()
     for name in _imports(path):
@@ -63,7 +65,7 @@ def _own(path: Path) -> set[str]:
             # `optdsl.ir.Const` is a name in `ir`; `optdsl.ir` is the module.
             known = [part for part in (rest, rest.rpartition(".")[0]) if part in MODULES]
             found.add(known[0] if known else "")
-    return found - {""}
+    return frozenset(found - {""})
 
 
 def _rank(module: str) -> int:
