@@ -135,7 +135,8 @@ def load(path: str | Path) -> ModuleType:
 
     The module has what a generated file has: for `optimizer AMSGrad`, the classes `AMSGrad` and
     `AMSGradModule`. Tracebacks into it show its lines. As with `import`, loading the same text
-    again gives the same module.
+    again gives the same module. A pickle of its objects can be read where the same text has been
+    loaded; for pickles that travel, build a file.
 
     Args:
         path: as for `compile`.
