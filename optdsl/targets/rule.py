@@ -45,6 +45,7 @@ class RuleView:
     initial_parameters: str
     initial_options: str
     initial_lines: tuple[str, ...]
+    starts_at_param: bool
     update_lines: tuple[str, ...]
     update_fixed: tuple[str, ...]
     uses_mask: bool
@@ -86,6 +87,7 @@ def rule(optimizer: Optimizer, lowered: Lowered) -> RuleView:
         initial_parameters=_parameters("param: tf.Tensor, hyper: _Hypers", optimizer, starts),
         initial_options="".join(f", options.{name}" for name in starts),
         initial_lines=initial_lines,
+        starts_at_param="param" in read_at_start,
         update_lines=update_lines,
         update_fixed=tuple(name for name in fixed if name in used),
         uses_mask=bool(calls),
