@@ -149,7 +149,8 @@ def compare(
     one, other = built
     for a, b in zip(one.results(), other.results(), strict=True):
         for name, value in a.items():
-            np.testing.assert_array_equal(value, b[name], err_msg=f"{name}: the classes differ")
+            same = np.array_equal(value.astype(float), b[name].astype(float), equal_nan=True)
+            assert same, f"{name}: the classes differ\n{value}\n{b[name]}\n{chosen}"
 
 
 # --- what Hypothesis draws -----------------------------------------------------------------------
