@@ -1,7 +1,7 @@
 """Counts XLA's compilations in each of several phases. test_compiles.py runs this file.
 
-XLA reads its flags when it starts, so this takes a process of its own: XLA_FLAGS names a folder, the
-argument, into which it writes the text of each program before compiling that.
+XLA reads its flags when it starts, so this takes a process of its own: XLA_FLAGS names a folder,
+the argument, into which it writes the text of each program before compiling that.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any
 
 import keras
 import tensorflow as tf
+
 from generated import keras_class, module_class
 
 FOLDER = Path(sys.argv[1])

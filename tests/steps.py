@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from generated import keras_class, module_class
 from numpy.typing import NDArray
+
+from generated import keras_class, module_class
 
 CLASSES = {"keras": keras_class, "module": module_class}
 

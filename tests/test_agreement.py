@@ -15,15 +15,15 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
-from generated import SPECS, keras_class, module_class, optimizer
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from strategies import GRADIENT_KINDS, SHAPES, gradient, hypers, row_ids
 
+from generated import SPECS, keras_class, module_class, optimizer
 from optdsl import ir
 from optdsl.bounds import Bounded
 from optdsl.interpreter import Reference, SparseGrad, State
+from strategies import GRADIENT_KINDS, SHAPES, gradient, hypers, row_ids
 
 CLASSES: dict[str, Callable[[str], Any]] = {"keras": keras_class, "module": module_class}
 VARIABLES = [(shape, dtype) for shape in SHAPES for dtype in ("float32", "float64")]

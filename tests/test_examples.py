@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from generated import keras_class, module_class
 
+from generated import keras_class, module_class
 from optdsl.cli import cli
 
 ROOT = Path(__file__).parent.parent

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from generated import FOLDER, SPECS, checked, optimizer
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from strategies import SHAPES, gradient, gradients, hypers, row_ids
 
+from generated import FOLDER, SPECS, checked, optimizer
 from optdsl.bounds import Bounded
 from optdsl.interpreter import Reference, SparseGrad, State
+from strategies import SHAPES, gradient, gradients, hypers, row_ids
 
 
 def run(text: str, param: Any, grad: Any, **given: Any) -> State:

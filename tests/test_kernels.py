@@ -22,9 +22,9 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
-from generated import keras_class, module_class, optimizer
 from numpy.typing import NDArray
 
+from generated import keras_class, module_class, optimizer
 from optdsl.interpreter import Reference
 
 Array = NDArray[np.float64]

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
+
 from generated import SPECS, keras_class, module_class, optimizer
 from steps import CLASSES, IDS, Array, assert_same, rows, start, state_of
 
@@ -174,7 +175,7 @@ def test_variables_that_are_not_real_are_refused(kind: str, dtype: str) -> None:
 
 @pytest.mark.parametrize("kind", CLASSES)
 def test_complex_gradients_are_refused(kind: str) -> None:
-    with pytest.raises(ValueError, match="the gradient of .* is complex"):
+    with pytest.raises(ValueError, match=r"the gradient of .* is complex"):
         CLASSES[kind]("adam")().apply([tf.ones([6, 4], tf.complex64)], [start()])
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import tensorflow as tf
+
 from generated import keras_class, module_class
 
 LIMIT = 2_000

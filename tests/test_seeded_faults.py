@@ -7,13 +7,13 @@ from types import ModuleType
 
 import numpy as np
 import pytest
-from generated import FOLDER, optimizer
-from strategies import gradient
-from test_agreement import Subject, Variables, assert_inside
 
 import optdsl
+from generated import FOLDER, optimizer
 from optdsl import ops
 from optdsl.interpreter import Reference, SparseGrad
+from strategies import gradient
+from test_agreement import Subject, Variables, assert_inside
 
 VARIABLES: Variables = (((6, 4), "float32"),)
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
+
 from generated import SPECS
 from steps import (
     CLASSES,
