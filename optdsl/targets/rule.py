@@ -29,6 +29,7 @@ class ReductionView:
     reduced: str
     neutral: str
     is_mean: bool
+    is_extreme: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,4 +227,10 @@ _NEUTRAL = {"amax": "x.dtype.min", "amin": "x.dtype.max", "any": "False", "all":
 
 def _reduction(name: str) -> ReductionView:
     reduced = reduction(name, "x", ", axis=axes, keepdims=keep")
-    return ReductionView(name, reduced, _NEUTRAL.get(name, "0"), name == "mean")
+    return ReductionView(
+        name=name,
+        reduced=reduced,
+        neutral=_NEUTRAL.get(name, "0"),
+        is_mean=name == "mean",
+        is_extreme=name in ("amax", "amin"),
+    )
