@@ -17,6 +17,7 @@ from typing import IO, TYPE_CHECKING, Any, Literal
 import click
 
 from optdsl import __version__
+from optdsl.cache import folder
 from optdsl.output import OutputError, current, module_name, reason, write
 
 if TYPE_CHECKING:
@@ -68,11 +69,24 @@ def main() -> None:
     """Runs the command line; the entry point of the `optdsl` script."""
     # A run is short and makes trees without cycles: collecting them takes a seventh of its time.
     gc.disable()
+    _keep_bytecode()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # A terminal that cannot show a character gets its escape, never a traceback.
             stream.reconfigure(errors="backslashreplace")
     cli(prog_name="optdsl")
+
+
+def _keep_bytecode() -> None:
+    """Keeps bytecode in the cache folder where Python keeps none beside the modules.
+
+    PYTHONDONTWRITEBYTECODE asks for clean folders, which they stay; but to compile every module
+    again takes as long as everything else in a run.
+    """
+    beside = __spec__.cached if __spec__ else None
+    if sys.dont_write_bytecode and not (beside and os.path.lexists(beside)) and (kept := folder()):
+        sys.pycache_prefix = str(kept / "bytecode")
+        sys.dont_write_bytecode = False
 
 
 # --- build ---------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """How long the commands take to start, as ratios that are measured here."""
 
 import os
+import shutil
 import statistics
 import subprocess
 import sys
@@ -113,3 +114,24 @@ def test_the_version_loads_no_parser(environment: dict[str, str]) -> None:
     loaded = set(done.stdout.split())
     assert "click" in loaded
     assert not loaded & {"lark", "jinja2", "optdsl.parse", "optdsl.compiler"}
+
+
+def test_bytecode_is_kept_without_littering(tmp_path: Path) -> None:
+    """In a checkout, with PYTHONDONTWRITEBYTECODE, every run would compile every module."""
+    beside, kept = tmp_path / "beside", tmp_path / "cache" / "optdsl" / "bytecode"
+    run = {**os.environ, "PYTHONPATH": str(ROOT), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    run |= {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONPYCACHEPREFIX": str(beside)}
+    command = [sys.executable, "-m", "optdsl", "check", SPECS[0]]
+    subprocess.run(command, env=run, check=True, capture_output=True)
+    assert list(kept.rglob("parse.*.pyc"))
+    assert not beside.exists()
+    shutil.rmtree(kept)
+
+    del run["PYTHONDONTWRITEBYTECODE"]
+    subprocess.run(command, env=run, check=True, capture_output=True)
+    assert list(beside.rglob("parse.*.pyc"))
+    assert not kept.exists()
+
+    run["PYTHONDONTWRITEBYTECODE"] = "1"
+    subprocess.run(command, env=run, check=True, capture_output=True)
+    assert not kept.exists()
