@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import platform
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import keras
 import tensorflow as tf
@@ -62,11 +62,11 @@ def _ms(seconds: float) -> str:
     return f"{seconds * 1e3:.1f} ms" if seconds < 0.0995 else f"{seconds * 1e3:.0f} ms"
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the benchmark; `--rounds` says how thoroughly."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=main.__doc__)
-    parser.add_argument("--rounds", type=int, default=Sizes.rounds, help="timed calls of each")
-    sizes = Sizes(rounds=parser.parse_args().rounds)
+    parser.add_argument("--rounds", type=int, default=Sizes().rounds, help="timed calls of each")
+    sizes = Sizes(rounds=parser.parse_args(arguments).rounds)
     print(machine(), end="\n\n")
     for line in table(rows(sizes)):
         print(line, flush=True)
