@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 
 from generated import SPECS, keras_class, module_class, optimizer
 from optdsl import ir
-from optdsl.bounds import Bounded
 from optdsl.interpreter import Reference, SparseGrad, State
+from optdsl.interpreter.bounds import Bounded
 from strategies import GRADIENT_KINDS, SHAPES, gradient, hypers, row_ids
 
 CLASSES: dict[str, Callable[[str], Any]] = {"keras": keras_class, "module": module_class}

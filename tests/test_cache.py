@@ -7,7 +7,7 @@ import pytest
 import optdsl
 from optdsl import cache, render, resources
 from optdsl.parse import decode, parse
-from optdsl.parse_lines import _lark
+from optdsl.parse.lines import _lark
 
 GOOD = b"optimizer Good:\n    step:\n        param <- param - 0.1 * grad\n"
 

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from optdsl import check_names, ir, parse, syntax
+from optdsl import ir, parse, syntax
 from optdsl.check import check
-from optdsl.check_types import broadcast, covers, fits
+from optdsl.check import names as check_names
+from optdsl.check.shapes import broadcast, covers, fits
 from optdsl.diagnostics import Diagnostic
 from optdsl.ir import Kind, PerStep, PerVariable, Role, Tensor, Type
 from optdsl.source import SourceFile, Span

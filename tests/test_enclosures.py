@@ -10,8 +10,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from optdsl.bounds import DOUBLE, FORMATS, Bounded, Truth, certain, compute_format, exact, rounded
-from optdsl.enclosures import (
+from optdsl.interpreter.bounds import (
+    DOUBLE,
+    FORMATS,
+    Bounded,
+    Truth,
+    certain,
+    compute_format,
+    exact,
+    rounded,
+)
+from optdsl.interpreter.enclosures import (
     arithmetic,
     compare,
     enclosed,

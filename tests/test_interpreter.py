@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from generated import FOLDER, SPECS, checked, optimizer
-from optdsl.bounds import Bounded
 from optdsl.interpreter import Reference, SparseGrad, State
+from optdsl.interpreter.bounds import Bounded
 from strategies import SHAPES, gradient, gradients, hypers, row_ids
 
 

@@ -7,9 +7,9 @@ import pytest
 from optdsl import resources, syntax
 from optdsl.compiler import compile_source
 from optdsl.diagnostics import Diagnostic, Severity
-from optdsl.layout import MAX_NESTING, MAX_TOKENS
 from optdsl.parse import MAX_BYTES, MAX_DEPTH, decode, parse, read
-from optdsl.parse_lines import MAX_ERRORS
+from optdsl.parse.layout import MAX_NESTING, MAX_TOKENS
+from optdsl.parse.lines import MAX_ERRORS
 from optdsl.source import SourceFile, Span
 
 HEAD = "optimizer A:\n"

@@ -9,8 +9,8 @@ import pytest
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from optdsl.bounds import FORMATS, Bounded, exact
-from optdsl.enclosures import arithmetic, reduce
+from optdsl.interpreter.bounds import FORMATS, Bounded, exact
+from optdsl.interpreter.enclosures import arithmetic, reduce
 from optdsl.ops import OPS, Rule
 
 NUMERIC = [op for op in OPS.values() if op.rule in {Rule.ARITHMETIC, Rule.REAL, Rule.ROUNDING}]

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import assert_never
 
 from optdsl import ir, syntax
-from optdsl.check_decls import check_macros, declare, hyper_of, slots_of
-from optdsl.check_names import why_reserved_class
-from optdsl.check_scope import Budget, Names, Place, Reporter, Scope
-from optdsl.check_step import check_step, updates_param
+from optdsl.check.decls import check_macros, declare, hyper_of, slots_of
+from optdsl.check.names import why_reserved_class
+from optdsl.check.scope import Budget, Names, Place, Reporter, Scope
+from optdsl.check.step import check_step, updates_param
 from optdsl.diagnostics import Diagnostic
 
 _SPARSE_MODES = ("exact", "lazy")

@@ -12,9 +12,9 @@ from math import isinf, pi
 from typing import assert_never
 
 from optdsl import ir, ops, syntax
-from optdsl.check_names import FUNCTIONS, GIVEN
-from optdsl.check_ops import apply
-from optdsl.check_scope import (
+from optdsl.check.calls import apply
+from optdsl.check.names import FUNCTIONS, GIVEN
+from optdsl.check.scope import (
     MAX_DEPTH,
     MAX_NODES,
     READABLE_HELP,

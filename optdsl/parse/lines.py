@@ -10,9 +10,10 @@ from lark import Lark, Token, UnexpectedToken
 from lark.lark import PostLex
 from lark.parsers.lalr_interactive_parser import InteractiveParser
 
-from optdsl import __version__, cache, mistakes, mistakes_foreign, resources, syntax
-from optdsl.layout import MAX_TOKENS, Layout, Line
-from optdsl.tree import TreeBuilder
+from optdsl import __version__, cache, resources, syntax
+from optdsl.parse import foreign, mistakes
+from optdsl.parse.layout import MAX_TOKENS, Layout, Line
+from optdsl.parse.tree import TreeBuilder
 
 MAX_ERRORS = 50
 """After so many errors the rest of the file is not looked at."""
@@ -151,7 +152,7 @@ class Reader:
 
     def _line(self, line: Line, follows: bool) -> bool:
         """Reads one line; whether that, or something in its place, could be done."""
-        tokens, broken = mistakes_foreign.tidy(line, self.found)
+        tokens, broken = foreign.tidy(line, self.found)
         mark = self._mark()
         if not broken:
             broken = not self._feed(tokens, follows)

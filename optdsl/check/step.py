@@ -7,11 +7,11 @@ from dataclasses import dataclass, field, replace
 from typing import assert_never
 
 from optdsl import ir, syntax
-from optdsl.check_decls import report_reserved
-from optdsl.check_expr import infer_whole
-from optdsl.check_names import GIVEN
-from optdsl.check_scope import Scope
-from optdsl.check_types import broadcast, describe_kind, describe_shape, fits, join, real
+from optdsl.check.decls import report_reserved
+from optdsl.check.expr import infer_whole
+from optdsl.check.names import GIVEN
+from optdsl.check.scope import Scope
+from optdsl.check.shapes import broadcast, describe_kind, describe_shape, fits, join, real
 from optdsl.format import format_statement
 from optdsl.ir import Kind, Tensor, Type
 

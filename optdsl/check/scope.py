@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from optdsl import ir, syntax
-from optdsl.check_names import CONSTANTS, FUNCTIONS, GIVEN, closest
+from optdsl.check.names import CONSTANTS, FUNCTIONS, GIVEN, closest
 from optdsl.diagnostics import Diagnostic, Severity
 from optdsl.format import format_expr
 from optdsl.source import Span

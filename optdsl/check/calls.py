@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import assert_never
 
 from optdsl import ir, syntax
-from optdsl.check_scope import Scope
-from optdsl.check_types import broadcast, describe_kind, describe_shape, real, reduce
+from optdsl.check.scope import Scope
+from optdsl.check.shapes import broadcast, describe_kind, describe_shape, real, reduce
 from optdsl.ir import Kind, Tensor, Type
 from optdsl.ops import Op, Rule
 from optdsl.source import Span

@@ -6,12 +6,13 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from optdsl import mistakes, syntax
+from optdsl import syntax
 from optdsl.diagnostics import Diagnostic, ordered
-from optdsl.layout import error, lay_out
-from optdsl.parse_lines import MAX_ERRORS, Reader, is_made_up, tokens_of
+from optdsl.parse import mistakes
+from optdsl.parse.layout import error, lay_out
+from optdsl.parse.lines import MAX_ERRORS, Reader, is_made_up, tokens_of
+from optdsl.parse.tree import children, expressions
 from optdsl.source import SourceFile, Span
-from optdsl.tree import children, expressions
 
 MAX_BYTES = 256 * 1024
 MAX_DEPTH = 128

@@ -9,8 +9,16 @@ from typing import assert_never
 import numpy as np
 
 from optdsl import ir
-from optdsl.bounds import DOUBLE, Bounded, Format, Truth, Value, certain, exact, rounded
-from optdsl.enclosures import arithmetic, compare, enclosed, is_finite, logic, reduce, select
+from optdsl.interpreter.bounds import DOUBLE, Bounded, Format, Truth, Value, certain, exact, rounded
+from optdsl.interpreter.enclosures import (
+    arithmetic,
+    compare,
+    enclosed,
+    is_finite,
+    logic,
+    reduce,
+    select,
+)
 from optdsl.ops import OPS, Rule
 
 

@@ -11,7 +11,7 @@ from typing import Any, assert_never
 from lark import Token, Transformer, v_args
 
 from optdsl import syntax
-from optdsl.layout import span_of
+from optdsl.parse.layout import span_of
 
 
 def _ident(token: Token) -> syntax.Ident:

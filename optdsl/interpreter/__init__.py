@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from optdsl import ir
-from optdsl.bounds import (
+from optdsl.interpreter.bounds import (
     FORMATS,
     Bounded,
     Format,
@@ -25,8 +25,8 @@ from optdsl.bounds import (
     exact,
     rounded,
 )
-from optdsl.enclosures import reduce
-from optdsl.evaluation import Frame, execute, initial, slot_shape
+from optdsl.interpreter.enclosures import reduce
+from optdsl.interpreter.evaluation import Frame, execute, initial, slot_shape
 
 HyperValue = float | int | bool | Callable[[int], float]
 

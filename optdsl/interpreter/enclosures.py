@@ -13,7 +13,17 @@ from typing import Any
 
 import numpy as np
 
-from optdsl.bounds import DOUBLE, Array, Bounded, Format, Mask, Truth, Value, exact, widened
+from optdsl.interpreter.bounds import (
+    DOUBLE,
+    Array,
+    Bounded,
+    Format,
+    Mask,
+    Truth,
+    Value,
+    exact,
+    widened,
+)
 from optdsl.ops import OPS
 
 Function = Callable[..., Any]

@@ -5,10 +5,10 @@ from __future__ import annotations
 from math import inf
 
 from optdsl import ir, syntax
-from optdsl.check_expr import axis_number, check_macro, infer_whole, number
-from optdsl.check_names import OWNED_BY_KERAS, why_reserved
-from optdsl.check_scope import Budget, Names, Place, Reporter, Scope
-from optdsl.check_types import describe_shape, fits, real
+from optdsl.check.expr import axis_number, check_macro, infer_whole, number
+from optdsl.check.names import OWNED_BY_KERAS, why_reserved
+from optdsl.check.scope import Budget, Names, Place, Reporter, Scope
+from optdsl.check.shapes import describe_shape, fits, real
 from optdsl.intervals import Interval
 from optdsl.ir import Kind, PerStep, SlotShape, Type
 
