@@ -123,13 +123,13 @@ def test_bytecode_is_kept_without_littering(tmp_path: Path) -> None:
     run |= {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONPYCACHEPREFIX": str(beside)}
     command = [sys.executable, "-m", "optdsl", "check", SPECS[0]]
     subprocess.run(command, env=run, check=True, capture_output=True)
-    assert list(kept.rglob("parse.*.pyc"))
+    assert list(kept.rglob("compiler.*.pyc"))
     assert not beside.exists()
     shutil.rmtree(kept)
 
     del run["PYTHONDONTWRITEBYTECODE"]
     subprocess.run(command, env=run, check=True, capture_output=True)
-    assert list(beside.rglob("parse.*.pyc"))
+    assert list(beside.rglob("compiler.*.pyc"))
     assert not kept.exists()
 
     run["PYTHONDONTWRITEBYTECODE"] = "1"
