@@ -9,7 +9,8 @@ one-hot vectors gives it a dense one.
 
 After 50 steps the weights are the same, to the bit. That is no luck: words are looked up in
 float16, as under mixed precision, so that what is added up in the gradient are multiples of 2^-24.
-Their sums are exact in float32 as long as they stay below 1, and do not depend on the order.
+Their sums are exact in float32 as long as they stay below 1, and do not depend on the order. In
+float32 throughout, the two ways round the same sums in different orders, and end 4e-7 apart.
 """
 
 from __future__ import annotations
