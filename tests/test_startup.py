@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import statistics
 import subprocess
 import sys
 import time
@@ -67,7 +66,9 @@ def rounds(
     ],
 )
 def test_start_up(command: str, base: str, limit: float, rounds: list[dict[str, float]]) -> None:
-    assert statistics.median(times[command] / times[base] for times in rounds) <= limit, rounds
+    # Other work on the machine only ever adds time: the fastest run is the command's own.
+    fastest = {name: min(times[name] for times in rounds) for name in (command, base)}
+    assert fastest[command] / fastest[base] <= limit, rounds
 
 
 def _loaded(arguments: list[str], environment: dict[str, str]) -> set[str]:

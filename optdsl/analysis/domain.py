@@ -9,16 +9,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import inf
+from typing import TYPE_CHECKING
 
 from optdsl import intervals as iv
 from optdsl import ir
-from optdsl.analysis.domain_witness import Witness, witnesses
 from optdsl.analysis.ranges import Ranges
 from optdsl.analysis.values import Duty, Program, program
 from optdsl.diagnostics import Diagnostic, Severity
 from optdsl.intervals import Interval
 from optdsl.ops import OPS, Fault
 from optdsl.source import SourceFile, Span
+
+if TYPE_CHECKING:
+    from optdsl.analysis.domain_witness import Witness
 
 _PLAIN_ROUNDS = 2  # joins before widening begins
 _MOST_ROUNDS = 12  # then nothing is assumed about any slot
@@ -65,7 +68,11 @@ def domain(optimizer: ir.Optimizer, source: SourceFile) -> DomainReport:
                 text = _text(source, span)
                 proof = Proof(duty.call.op, text, args[fault.argument], fault.words)
                 proofs.setdefault((span.start, span.end, duty.call.op), proof)
-    seen = witnesses(optimizer, steps, {**inputs(optimizer), **slots}, open_) if open_ else {}
+    seen: dict[int, Witness] = {}
+    if open_:
+        from optdsl.analysis.domain_witness import witnesses  # hardly ever needed
+
+        seen = witnesses(optimizer, steps, {**inputs(optimizer), **slots}, open_)
     diagnostics = _diagnostics(source, ranges, open_, seen)
     return DomainReport(diagnostics, tuple(proofs.values()), tuple(slots.items()))
 

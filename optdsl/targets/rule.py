@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import assert_never
+from typing import NamedTuple, assert_never
 
 from optdsl.ir import Call, Const, Expr, Kind, Optimizer, Ref, Role, Slot, SlotShape
 from optdsl.passes import Lowered, expressions, is_static, walk
@@ -13,16 +12,14 @@ from optdsl.targets.lines import Writer, part_names
 from optdsl.targets.text import WIDTH, call
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(NamedTuple):
     """A value under a name: a line `name=value,` of a call."""
 
     name: str
     value: str
 
 
-@dataclass(frozen=True, slots=True)
-class ReductionView:
+class ReductionView(NamedTuple):
     """A reduction that leaves rows out; `neutral` stands in for their elements."""
 
     name: str
@@ -32,8 +29,7 @@ class ReductionView:
     is_extreme: bool
 
 
-@dataclass(frozen=True, slots=True)
-class RuleView:
+class RuleView(NamedTuple):
     """The rule: scalars of a step, initial slots, the update, and the helpers they call."""
 
     scalars: tuple[Field, ...]

@@ -1,9 +1,12 @@
-"""IR -> frozen view: everything that the templates print, as text or booleans."""
+"""IR -> frozen view: everything that the templates print, as text or booleans.
+
+The views are named tuples: nothing compares or changes them, and they are quick to define.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import inf
+from typing import NamedTuple
 
 import optdsl
 from optdsl.analysis.sparsity import sparsity
@@ -14,8 +17,7 @@ from optdsl.targets.rule import RuleView, rule
 from optdsl.targets.text import docstring_text, filled, indented
 
 
-@dataclass(frozen=True, slots=True)
-class HyperView:
+class HyperView(NamedTuple):
     """A hyperparameter: in a constructor, and as a descriptor of a class."""
 
     name: str
@@ -24,8 +26,7 @@ class HyperView:
     descriptor: str
 
 
-@dataclass(frozen=True, slots=True)
-class SlotView:
+class SlotView(NamedTuple):
     """A slot, its declared shape, and the axis along which it has size 1, as Python has it."""
 
     name: str
@@ -34,8 +35,7 @@ class SlotView:
     reduced: str
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(NamedTuple):
     """One generated file."""
 
     version: str
