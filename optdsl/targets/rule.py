@@ -37,7 +37,6 @@ class RuleView(NamedTuple):
     scalar_fixed: tuple[str, ...]
     scalar_parameters: str
     scalar_options: str
-    scalars_are_real: bool
     initial: tuple[Field, ...]
     initial_parameters: str
     initial_options: str
@@ -68,7 +67,6 @@ def rule(optimizer: Optimizer, lowered: Lowered) -> RuleView:
     text = "\n".join([*scalar_lines, *initial_lines, *update_lines])
     text += "\n".join(field.value for field in (*scalars, *initial))
     fixed = [hyper.name for hyper in optimizer.hypers if hyper.kind is not Kind.REAL]
-    kinds = {scalar.name: scalar.value.type.kind for scalar in lowered.scalars}
     scalar_fixed = tuple(name for name in fixed if name in scalar_static)
     initials = [part for slot in optimizer.slots for part in walk(slot.initial)]
     read_at_start = {part.name for part in initials if isinstance(part, Ref)}
@@ -79,7 +77,6 @@ def rule(optimizer: Optimizer, lowered: Lowered) -> RuleView:
         scalar_fixed=scalar_fixed,
         scalar_parameters=_parameters("t: tf.Tensor, hyper: _Hypers", optimizer, scalar_fixed),
         scalar_options="".join(f", options.{name}" for name in scalar_fixed),
-        scalars_are_real=all(kinds[field.name] is Kind.REAL for field in scalars),
         initial=initial,
         initial_parameters=_parameters("param: tf.Tensor, hyper: _Hypers", optimizer, starts),
         initial_options="".join(f", options.{name}" for name in starts),
