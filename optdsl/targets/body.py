@@ -144,9 +144,18 @@ def _python_if(statement: If, context: _Context, depth: int) -> list[str]:
     """A branch that is chosen when the step is traced."""
     before, condition = context.writer.value(statement.condition, _CONDITION)
     lines = [*before, *comment(statement.equation, depth * len(_INDENT)), f"if {condition}:"]
-    lines += _indented(_block(statement.then, context, depth + 1) or ["pass"])
+    lines += _indented(_chosen(statement, statement.then, context, depth) or ["pass"])
     if statement.orelse:
-        lines += ["else:", *_indented(_block(statement.orelse, context, depth + 1))]
+        lines += ["else:", *_indented(_chosen(statement, statement.orelse, context, depth))]
+    return lines
+
+
+def _chosen(statement: If, branch: tuple[Stmt, ...], context: _Context, depth: int) -> list[str]:
+    """A branch whose locals have the same shapes as if the other branch had been taken."""
+    lines = _block(branch, context, depth + 1)
+    for name, type_ in statement.joins:
+        own, shaped = context.scope.names[name], _joined(name, type_, branch, context)
+        lines += [] if shaped == own else [f"{own} = {shaped}"]
     return lines
 
 
