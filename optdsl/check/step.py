@@ -248,7 +248,8 @@ def _target_type(target: syntax.Ident, flow: Flow, scope: Scope) -> Type | None:
         scope.error("update-of-constant", target.span, f"`{name}` is {what}, not a slot", help_)
     else:
         meant = scope.report.closest(name, {*scope.names.slots, "param"})
-        help_ = f"did you mean `{meant}`?" if meant else f"declare it: `slot {name}`"
+        declare = f"declare it: `slot {name}`; or write `{name} = …` for a value of this step only"
+        help_ = f"did you mean `{meant}`?" if meant else declare
         scope.error("undefined-name", target.span, f"there is no slot `{name}`", help_)
     return None
 
