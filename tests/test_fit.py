@@ -161,13 +161,12 @@ def test_step_sizes_from_a_callback() -> None:
     model.compile(keras_class("gradient_descent")(0.125), "mse", jit_compile=True)
     weights: list[list[Array]] = [model.get_weights()]
 
-    class Recorder(keras.callbacks.Callback):
-        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-            weights.append(model.get_weights())
-
+    recorder = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda *_: weights.append(model.get_weights())
+    )
     rates = [0.125, 0.0, 0.0]
     scheduler = keras.callbacks.LearningRateScheduler(rates.__getitem__)
-    model.fit(FEATURES, TARGETS, epochs=3, verbose=0, callbacks=[scheduler, Recorder()])
+    model.fit(FEATURES, TARGETS, epochs=3, verbose=0, callbacks=[scheduler, recorder])
     for before, first, second, third in zip(*weights, strict=True):
         assert (before != first).any()
         np.testing.assert_array_equal(first, second)
