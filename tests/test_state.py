@@ -361,6 +361,46 @@ def test_names_of_the_state() -> None:
     assert [each.name for each in optimizer.slots["v_max"]] == ["a/v_max:0", "a#2/v_max:0"]
 
 
+def test_models_that_are_made_twice_in_one_process(tmp_path: Path) -> None:
+    """The second one's layers have other numbers in their names."""
+
+    def made() -> keras.Model:
+        layers = [keras.layers.Dense(3), keras.layers.Dense(3), keras.layers.Dense(1)]
+        model = keras.Sequential([keras.Input((3,)), *layers])
+        model.compile(keras_class("adam")(0.05), "mse", jit_compile=False)
+        return model
+
+    first = made()
+    fit(first)
+    first.save_weights(tmp_path / "model.weights.h5")
+    path = tf.train.Checkpoint(model=first).save(str(tmp_path / "state"))
+    second, third = made(), made()
+    second.load_weights(tmp_path / "model.weights.h5")
+    status = tf.train.Checkpoint(model=third).restore(path)
+    for each in (first, second, third):
+        fit(each)
+    status.assert_consumed()
+    assert_same_models(first, second)
+    assert_same_models(first, third)
+
+
+@pytest.mark.parametrize(
+    ("paths", "expected"),
+    [
+        (["dense_7/kernel", "dense_8/kernel"], ["dense/kernel", "dense_1/kernel"]),
+        (["block_2/w", "block_1/w", "w"], ["block_1/w", "block/w", "w"]),
+        (["a_1_2", "a_1", "a"], ["a_1_2", "a_1", "a"]),
+        (["a_3_2", "a_3_4", "b_0", "b_01"], ["a_3", "a_3_2", "b_0", "b_01"]),
+        (["a_5", "a_5", "a_6"], ["a", "a#2", "a_1"]),
+    ],
+)
+def test_numbers_in_names_count_from_the_least(paths: list[str], expected: list[str]) -> None:
+    optimizer = module_class("momentum")()
+    optimizer.build([tf.Variable(1.0, name=path) for path in paths])
+    names = [name for name in optimizer._saved.by_name if "/" in name]
+    assert names == [f"{name}/delta" for name in expected]
+
+
 # --- SavedModel ----------------------------------------------------------------------------------
 
 
