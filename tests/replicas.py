@@ -6,6 +6,7 @@ gradients are multiples of 1/64: they add up exactly, whatever the order.
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 from collections.abc import Callable
 from typing import Any
@@ -116,6 +117,21 @@ def network(**options: Any) -> keras.Model:
     return model
 
 
+def outside(kind: str) -> None:
+    """A step that would reach one replica only is refused, in the scope and out of it."""
+    with STRATEGY.scope():
+        optimizer, variable = CLASSES[kind]("adam")(), start()
+        optimizer.build([variable])
+    refused = 0
+    for scope in (STRATEGY.scope, contextlib.nullcontext):
+        with scope():
+            try:
+                optimizer.apply([tf.ones([6, 4])], [variable])
+            except RuntimeError as error:
+                refused += "inside `strategy.run`" in str(error)
+    print(f"{kind}: outside: {'refused' if refused == 2 else 'ACCEPTED'}", flush=True)
+
+
 def fitting() -> None:
     """Sums over a batch and over its halves are not in the same order: equal up to that."""
     generator = np.random.default_rng(0)
@@ -142,4 +158,5 @@ def fitting() -> None:
 
 for kind in CLASSES:
     training(kind)
+    outside(kind)
 fitting()

@@ -291,3 +291,8 @@ def mirrored() -> str:
 )
 def test_two_replicas_are_one(mirrored: str, case: str) -> None:
     assert f"{case}: equal\n" in mirrored
+
+
+@pytest.mark.parametrize("kind", CLASSES)
+def test_a_step_of_one_replica_alone_is_refused(mirrored: str, kind: str) -> None:
+    assert f"{kind}: outside: refused\n" in mirrored
