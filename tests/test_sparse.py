@@ -221,6 +221,7 @@ def test_shapes_that_are_not_known_when_a_function_is_traced() -> None:
 
 PATHS: dict[str, tuple[str, dict[str, Any]]] = {
     "rows": ("adagrad", {}),
+    "rows, clipped": ("adagrad", {"global_clipnorm": 0.5}),
     "written out": ("adam", {}),
     "lazy": ("lazy_adam", {}),
     "accumulated": ("adam", {"gradient_accumulation_steps": 2}),
