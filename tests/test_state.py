@@ -127,9 +127,10 @@ def test_fit_goes_on_after_loading(tmp_path: Path, spec: str, embedding: bool) -
         np.testing.assert_array_equal(first, second)
 
 
-def test_16_bit_slots_are_saved(tmp_path: Path) -> None:
+@pytest.mark.parametrize("slot_dtype", ["float16", "bfloat16"])
+def test_16_bit_slots_are_saved(tmp_path: Path, slot_dtype: str) -> None:
     """NumPy itself has no bfloat16."""
-    model = compiled(keras_class("adam")(0.05, slot_dtype="bfloat16"))
+    model = compiled(keras_class("adam")(0.05, slot_dtype=slot_dtype))
     fit(model)
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
