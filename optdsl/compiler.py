@@ -5,13 +5,13 @@ from __future__ import annotations
 import builtins
 import hashlib
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Literal
 
 from optdsl import ir, syntax
 from optdsl.diagnostics import Diagnostic, Severity, SpecError, ordered
+from optdsl.records import record
 from optdsl.source import SourceFile
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ TARGETS: tuple[Target, ...] = ("keras", "module", "all")
 """What can be generated: the Keras class, the `tf.Module` class, or both in one file."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Compiled:
     """A specification after every check; `optimizer` is there unless there are errors.
 

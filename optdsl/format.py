@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import assert_never
 
 from optdsl import syntax
+from optdsl.records import record
 from optdsl.source import Span
 from optdsl.syntax import (
     Assign,
@@ -94,7 +94,7 @@ def _in_parentheses(text: str, level: int, least: int) -> str:
 # --- lines ---------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Row:
     """A line to be: `start` and `end` are offsets in the source, `columns` what is aligned.
 

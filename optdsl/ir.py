@@ -11,10 +11,11 @@ kinds are written out as `Call("real", …)`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 
 from optdsl.intervals import Interval
+from optdsl.records import record
 from optdsl.source import Span
 
 
@@ -26,17 +27,17 @@ class Kind(Enum):
     BOOL = "bool"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PerStep:
     """One value per step: depends on nothing but hyperparameters and `t`."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PerVariable:
     """One value per variable: a full reduction, a `scalar` slot, `rank`, `rows`, …"""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Tensor:
     """A tensor of the variable's rank in which the axes `reduced` have size 1.
 
@@ -50,7 +51,7 @@ class Tensor:
 Shape = PerStep | PerVariable | Tensor
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Type:
     """Kind × shape class."""
 
@@ -73,7 +74,7 @@ class Role(Enum):
     LOCAL = "local"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Const:
     """A literal or `pi`: an `int` of kind INT, a `float` of kind REAL, a `bool` of kind BOOL."""
 
@@ -82,7 +83,7 @@ class Const:
     span: Span = field(compare=False)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Ref:
     """The current value of a name."""
 
@@ -92,7 +93,7 @@ class Ref:
     span: Span = field(compare=False)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Old:
     """`old(name)`: a slot or `param` as it was when the step began."""
 
@@ -101,7 +102,7 @@ class Old:
     span: Span = field(compare=False)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Call:
     """An operator or function of `ops.OPS` by name; `axis` only on reductions (None: all axes)."""
 
@@ -118,7 +119,7 @@ Expr = Const | Ref | Old | Call
 # --- statements ----------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Let:
     """`name = value`. A local may be bound once in each branch of an `If`, and read after it."""
 
@@ -128,7 +129,7 @@ class Let:
     span: Span = field(compare=False)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Set:
     """`target <- value`: a slot, or `param`."""
 
@@ -138,7 +139,7 @@ class Set:
     span: Span = field(compare=False)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class If:
     """`when`: the condition is a BOOL of shape PerStep or PerVariable.
 
@@ -159,7 +160,7 @@ Stmt = Let | Set | If
 # --- declarations --------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Hyper:
     """A hyperparameter. `interval` is all numbers of its kind where none was written."""
 
@@ -180,7 +181,7 @@ class SlotShape(Enum):
     REDUCED = "reduced"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Slot:
     """State of one variable; `axis` is set for REDUCED only."""
 
@@ -206,7 +207,7 @@ class Slot:
                 return Type(Kind.REAL, Tensor(frozenset({self.axis})))
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Optimizer:
     """A checked specification. `sparse` is the declared mode, "exact" or "lazy"."""
 

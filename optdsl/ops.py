@@ -8,11 +8,11 @@ target spells it. To add a function to the language, add a row (and a test).
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import Enum
 
 from optdsl import intervals as iv
 from optdsl.intervals import Interval
+from optdsl.records import record
 
 
 class Form(Enum):
@@ -40,7 +40,7 @@ class Rule(Enum):
     CONVERT = "int -> real"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Fault:
     """A way in which an operation can be undefined.
 
@@ -77,7 +77,7 @@ _BAD_POWER = (
 # fmt: on
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Op:
     """One operation.
 

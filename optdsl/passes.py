@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import assert_never
 
 from optdsl.ir import (
@@ -27,6 +27,7 @@ from optdsl.ir import (
     Set,
     Stmt,
 )
+from optdsl.records import record, replace
 
 # What Python may refuse to compute; on literals TensorFlow does it, which gives inf or NaN.
 _PARTIAL = frozenset({"div", "mod", "pow", "sqrt", "exp", "expm1", "log", "log1p"})
@@ -34,7 +35,7 @@ _TUPLE_METHODS = ("count", "index")  # scalars become fields of a tuple
 _LONGEST_NAME = 40
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Named:
     """A value with the name that stands for it, and the statement that named it, if one did."""
 
@@ -43,7 +44,7 @@ class Named:
     equation: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Lowered:
     """A step in three parts; elsewhere in it, a named value is `Ref(name, LOCAL)`.
 

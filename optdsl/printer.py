@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import assert_never
 
 from optdsl.ir import Call, Const, Expr, Kind, Old, Ref, Role
 from optdsl.ops import OPS, Rule
 from optdsl.passes import is_static
+from optdsl.records import record
 
 _ATOM = 100
 _PRECEDENCE = {
@@ -30,7 +30,7 @@ _PRECEDENCE = {
 _COMMUTATIVE = frozenset({"min", "max", "eq", "ne"})
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Scope:
     """How the names of an expression are spelled, and which of them are fixed.
 

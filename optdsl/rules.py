@@ -5,13 +5,13 @@ The tests compile every example, so that this text cannot drift from what the co
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from textwrap import dedent, fill, indent
 
 from optdsl.diagnostics import Severity
+from optdsl.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Rule:
     """One diagnostic code; `bad` is a whole specification that gets it, `good` one that does not.
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import dataclass
 from functools import lru_cache
 
+from optdsl.records import record
 
-@dataclass(frozen=True, slots=True)
+
+@record
 class Span:
     """A half-open range of character offsets in a source file."""
 
@@ -19,7 +20,7 @@ class Span:
         return Span(min(self.start, other.start), max(self.end, other.end))
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Position:
     """A place as editors count it: line and column start at 1."""
 
@@ -27,7 +28,7 @@ class Position:
     column: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SourceFile:
     """The text of one specification; `name` is how diagnostics call the file."""
 

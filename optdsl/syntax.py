@@ -11,12 +11,13 @@ Spans do not take part in equality: two trees are equal when they say the same.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from optdsl.records import record
 from optdsl.source import Span
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Ident:
     """A name where it is written."""
 
@@ -24,7 +25,7 @@ class Ident:
     span: Span = field(compare=False)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Docstring:
     """Text in quotes; `text` is the content, with common indentation removed."""
 
@@ -35,7 +36,7 @@ class Docstring:
 # --- expressions ---------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Number:
     """A literal; `text` as written (`1e-3`): formatting keeps it. Whole iff no `.` or `e`."""
 
@@ -43,7 +44,7 @@ class Number:
     span: Span = field(compare=False)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Boolean:
     """`true` or `false`."""
 
@@ -51,7 +52,7 @@ class Boolean:
     span: Span = field(compare=False)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Name:
     """A name that is read, the built-in constants `pi` and `inf` included."""
 
@@ -59,7 +60,7 @@ class Name:
     span: Span = field(compare=False)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Unary:
     """`-x` or `not x`; `symbol` is `-` or `not`."""
 
@@ -68,7 +69,7 @@ class Unary:
     span: Span = field(compare=False)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Binary:
     """An infix operator: arithmetic, `@`, a comparison, `and`, `or`; `symbol` as written."""
 
@@ -78,7 +79,7 @@ class Binary:
     span: Span = field(compare=False)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Keyword:
     """`name=value` in a call; `axis=row` has the value Name("row")."""
 
@@ -87,7 +88,7 @@ class Keyword:
     span: Span = field(compare=False)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CallExpr:
     """`function(args, keyword=value)`: a function of the language, a macro, or `old(x)`."""
 
@@ -103,7 +104,7 @@ Expr = Number | Boolean | Name | Unary | Binary | CallExpr
 # --- statements ----------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Assign:
     """`name = value`: a local."""
 
@@ -112,7 +113,7 @@ class Assign:
     span: Span = field(compare=False)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Update:
     """`name <- value`: a new value for a slot or for `param`."""
 
@@ -121,7 +122,7 @@ class Update:
     span: Span = field(compare=False)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class When:
     """`when condition:` with its branch, and the `otherwise:` branch (empty where there is none).
 
@@ -135,7 +136,7 @@ class When:
     otherwise_span: Span | None = field(default=None, compare=False)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Unsupported:
     """A construct the grammar knows and the compiler does not build yet: `repeat` or `regrad`.
 
@@ -154,7 +155,7 @@ Stmt = Assign | Update | When | Unsupported
 # --- declarations --------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class IntervalExpr:
     """`in [low, high)`: the ends are literals, perhaps negated, or `inf`."""
 
@@ -165,7 +166,7 @@ class IntervalExpr:
     span: Span = field(compare=False)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class HyperDecl:
     """`hyper name [: kind] = default [in interval] ["doc"]`."""
 
@@ -177,7 +178,7 @@ class HyperDecl:
     span: Span = field(compare=False)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ShapeExpr:
     """A slot's shape: `param`, `scalar`, `row`, `global`, `reduced(k)` or `square(k)`."""
 
@@ -186,7 +187,7 @@ class ShapeExpr:
     span: Span = field(compare=False)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SlotDecl:
     """`slot name, name [: shape] [= initial] ["doc"]`."""
 
@@ -197,7 +198,7 @@ class SlotDecl:
     span: Span = field(compare=False)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DefDecl:
     """`def name(a, b) = value`: a macro."""
 
@@ -207,7 +208,7 @@ class DefDecl:
     span: Span = field(compare=False)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SparseDecl:
     """`sparse exact` or `sparse lazy`; `mode` as written."""
 
@@ -215,7 +216,7 @@ class SparseDecl:
     span: Span = field(compare=False)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class StepBlock:
     """`step:` and its statements; `span` covers the word `step`."""
 
@@ -223,7 +224,7 @@ class StepBlock:
     span: Span = field(compare=False)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class UnsupportedBlock:
     """`eval:` or `case NAME …:`, which the compiler does not build yet: `what` is `eval` or `case`.
 
@@ -240,7 +241,7 @@ class UnsupportedBlock:
 Member = HyperDecl | SlotDecl | DefDecl | SparseDecl | StepBlock | UnsupportedBlock
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Comment:
     """A `#` comment; `own_line` when nothing but blanks stands before it on its line.
 
@@ -253,7 +254,7 @@ class Comment:
     depth: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Spec:
     """A whole file, its members in the order they were written.
 

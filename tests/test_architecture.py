@@ -11,6 +11,7 @@ PACKAGE = Path(__file__).parent.parent / "optdsl"
 # Imports go from later lines to earlier ones. A module belongs to the first part that its name, or
 # that of its folder, starts with.
 PARTS = (
+    ("records",),
     ("source",),
     ("diagnostics",),
     ("resources", "cache"),

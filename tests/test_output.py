@@ -2,7 +2,6 @@
 
 import ast
 import os
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +9,7 @@ import pytest
 import optdsl
 from optdsl.compiler import compile_bytes
 from optdsl.output import MARK, OutputError, current, module_name, write
+from optdsl.records import replace
 
 GENERATED = MARK.decode() + "0.0.0\n"
 

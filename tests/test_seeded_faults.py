@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from types import ModuleType
 
 import numpy as np
@@ -12,6 +11,7 @@ import optdsl
 from generated import FOLDER, optimizer
 from optdsl import ops
 from optdsl.interpreter import Reference, SparseGrad
+from optdsl.records import replace
 from strategies import gradient
 from test_agreement import Subject, Variables, assert_inside
 

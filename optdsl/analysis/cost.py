@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import assert_never
 
 from optdsl import ir
 from optdsl.analysis.values import program
+from optdsl.records import record
 
 FLOAT32_BYTES = 4
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Cost:
     """Memory and traffic of a float32 variable.
 

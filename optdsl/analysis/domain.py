@@ -7,7 +7,6 @@ initial values. The analysis is sound over the reals: a fault that can happen is
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import inf
 from typing import TYPE_CHECKING
 
@@ -18,6 +17,7 @@ from optdsl.analysis.values import Duty, Program, program
 from optdsl.diagnostics import Diagnostic, Severity
 from optdsl.intervals import Interval
 from optdsl.ops import OPS, Fault
+from optdsl.records import record
 from optdsl.source import SourceFile, Span
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ _MOST_WORK = 40_000  # values to compute: a large specification gets fewer round
 _MOST_STOPS = 40
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Proof:
     """Why one operation stays in its domain: `text`, its argument, lies in `interval`."""
 
@@ -40,7 +40,7 @@ class Proof:
     never: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DomainReport:
     """What the analysis found: warnings, what it proved, and the invariants of the slots."""
 

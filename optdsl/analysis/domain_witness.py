@@ -7,7 +7,6 @@ then every input is let go whose value turns out not to matter.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from math import inf
 
 from optdsl import intervals as iv
@@ -16,6 +15,7 @@ from optdsl.analysis.ranges import Ranges
 from optdsl.analysis.values import Duty, Program
 from optdsl.intervals import Interval
 from optdsl.ops import Fault
+from optdsl.records import record
 
 _MOST_WORK = 20_000  # values to compute before giving up
 _MOST_FINDINGS = 20  # that are worth a search; a specification with more has other problems
@@ -25,7 +25,7 @@ _DIMENSION_NAMES = ("rank", "rows", "cols", "size")
 _TENSORS = ((0, 1), (1, 1), (-1, 1), (0, 0), (1, -1))  # what `grad` and `param` are
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Witness:
     """The argument is `value` `when`, in words; `needs` are the names whose values matter."""
 

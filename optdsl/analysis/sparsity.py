@@ -9,7 +9,6 @@ must be the slot itself.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import assert_never
 
 from optdsl import intervals as iv
@@ -18,9 +17,10 @@ from optdsl.analysis.domain import inputs, invariants
 from optdsl.analysis.ranges import Ranges
 from optdsl.analysis.values import Compute, Node, Program, program
 from optdsl.ops import OPS, Rule
+from optdsl.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Sparsity:
     """Which rows a sparse step has to touch.
 

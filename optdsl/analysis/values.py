@@ -8,17 +8,17 @@ which context; a context is what a branch of `when` or `where` may assume.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import assert_never
 
 from optdsl import ir
 from optdsl.ops import OPS
+from optdsl.records import record
 
 _MOST_REFRESHED = 2_000  # values computed again under an assumption, in one program
 _DEEPEST_REFRESH = 16  # how far below a name an assumption is followed
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Node:
     """One value: `op` is an operation of `OPS`, "const" or "input".
 
@@ -32,7 +32,7 @@ class Node:
     type: ir.Type
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Context:
     """What holds in a branch: the condition (a node) is `truth`, and whatever holds in `parent`."""
 
@@ -41,14 +41,14 @@ class Context:
     truth: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Enter:
     """From here on the context may be computed in."""
 
     context: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Compute:
     """A node is computed in a context, its arguments in `contexts`, one each."""
 
@@ -57,7 +57,7 @@ class Compute:
     contexts: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Duty:
     """An operation, where it is written, that must stay in its domain: `args` are nodes."""
 
@@ -66,7 +66,7 @@ class Duty:
     context: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Program:
     """A step, flat. Context 0 assumes nothing.
 

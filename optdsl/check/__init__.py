@@ -38,7 +38,7 @@ def check(spec: syntax.Spec) -> tuple[ir.Optimizer | None, tuple[Diagnostic, ...
                 hyper = hyper_of(member, report)
                 hypers += [] if hyper is None else [hyper]
             case syntax.SlotDecl():
-                slots += slots_of(member, Scope(names, report, budget, Place.INITIAL))
+                slots += slots_of(member, Scope(names, report, budget, Place.INITIAL, set()))
             case syntax.SparseDecl():
                 sparse.append(member)
             case syntax.StepBlock():
@@ -92,7 +92,7 @@ def _step(
             "this step never updates `param`",
             "add `param <- …`, for example `param <- param - learning_rate * grad`",
         )
-    return check_step(steps[0].body, Scope(names, report, budget, Place.STEP))
+    return check_step(steps[0].body, Scope(names, report, budget, Place.STEP, set()))
 
 
 def _sparse(decls: list[syntax.SparseDecl], report: Reporter) -> str:

@@ -96,7 +96,7 @@ def _check_params(params: tuple[syntax.Ident, ...], report: Reporter) -> None:
 def check_macros(names: Names, report: Reporter) -> None:
     """Checks every macro's names, whether something calls it or not."""
     earlier: dict[str, syntax.DefDecl] = {}
-    scope = Scope(names, report, Budget(), Place.STEP)
+    scope = Scope(names, report, Budget(), Place.STEP, set())
     for name, decl in names.macros.items():
         check_macro(decl, earlier, scope)
         earlier[name] = decl

@@ -7,7 +7,6 @@ None too, so that one mistake gives one message.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from math import isinf, pi
 from typing import assert_never
 
@@ -30,6 +29,7 @@ from optdsl.check.scope import (
 )
 from optdsl.ir import Kind, PerStep, Type
 from optdsl.ops import Rule
+from optdsl.records import replace
 
 
 def infer_whole(expr: syntax.Expr, scope: Scope) -> ir.Expr | None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from types import MappingProxyType
 
 from optdsl import ir, syntax
 from optdsl.check.names import CONSTANTS, FUNCTIONS, GIVEN, closest
 from optdsl.diagnostics import Diagnostic, Severity
 from optdsl.format import format_expr
+from optdsl.records import record
 from optdsl.source import Span
 
 MAX_NODES = 10_000
@@ -77,7 +79,7 @@ class Budget:
             )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Names:
     """What the declarations of a specification define. A type None belongs to a faulty one."""
 
@@ -117,7 +119,7 @@ READABLE_HELP: dict[Place, str | None] = {
 """What else to do, where a name that exists cannot be read."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Argument:
     """What a macro's parameter stands for, and how many nodes that has."""
 
@@ -125,25 +127,25 @@ class Argument:
     nodes: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Scope:
     """What an expression can see, and where its errors go.
 
-    `locals` are the visible ones, `later` all that the step assigns anywhere, `hidden` those
-    assigned in one branch only of an earlier `when`. `arguments` is set inside a macro, and `calls`
-    are the macro calls being expanded, outermost first. `reported` are unknown names of the current
-    statement that are reported already.
+    `reported` collects the unknown names of the current statement. `locals` are the visible ones,
+    `later` all that the step assigns anywhere, `hidden` those assigned in one branch only of an
+    earlier `when`. `arguments` is set inside a macro, and `calls` are the macro calls being
+    expanded, outermost first.
     """
 
     names: Names
     report: Reporter
     budget: Budget
     base: Place
-    locals: Mapping[str, ir.Type | None] = field(default_factory=dict)
+    reported: set[str]
+    locals: Mapping[str, ir.Type | None] = MappingProxyType({})
     later: frozenset[str] = frozenset()
     hidden: frozenset[str] = frozenset()
     arguments: Mapping[str, Argument] | None = None
-    reported: set[str] = field(default_factory=set)
     calls: tuple[syntax.CallExpr, ...] = ()
 
     def error(self, code: str, span: Span, message: str, help: str | None = None) -> None:  # noqa: A002

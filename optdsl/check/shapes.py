@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import assert_never
 
 from optdsl import ir
 from optdsl.ir import Kind, PerStep, PerVariable, Shape, Tensor, Type
+from optdsl.records import replace
 
 
 def covers(reduced: frozenset[int | str], axis: int | str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import assert_never
 
 from optdsl import ir, syntax
@@ -14,6 +14,7 @@ from optdsl.check.scope import Scope
 from optdsl.check.shapes import broadcast, describe_kind, describe_shape, fits, join, real
 from optdsl.format import format_statement
 from optdsl.ir import Kind, Tensor, Type
+from optdsl.records import replace
 
 
 @dataclass(slots=True)

@@ -8,7 +8,6 @@ format (see `bounds`).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -27,11 +26,12 @@ from optdsl.interpreter.bounds import (
 )
 from optdsl.interpreter.enclosures import reduce
 from optdsl.interpreter.evaluation import Frame, execute, initial, slot_shape
+from optdsl.records import record, replace
 
 HyperValue = float | int | bool | Callable[[int], float]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SparseGrad:
     """The gradient of some rows: `values[i]` belongs to row `ids[i]`; duplicates add up."""
 
@@ -39,7 +39,7 @@ class SparseGrad:
     values: ArrayLike
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class State:
     """One variable and its slots after `t` steps; `dtype` is the variable's.
 

@@ -16,17 +16,18 @@ This module has the formats, the values and their rounding; `enclosures` has the
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from optdsl.records import record, replace
+
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Format:
     """A binary floating-point format: bits of precision and the range of normal numbers."""
 
@@ -66,7 +67,7 @@ def compute_format(dtype: str) -> Format:
     return FORMATS["float32"] if dtype in {"float16", "bfloat16"} else FORMATS[dtype]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Bounded:
     """Numbers: the float64 `value`, the enclosure `low` to `high`, and where NaN is possible.
 
@@ -93,7 +94,7 @@ class Bounded:
         return Bounded(value, low, high, function(self.nan))
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Truth:
     """Booleans: the `value`, and which outcomes the enclosures of what was compared allow."""
 

@@ -6,7 +6,6 @@ See `bounds` for what an enclosure is and what it allows for.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from itertools import product
 from operator import attrgetter
 from typing import Any
@@ -25,6 +24,7 @@ from optdsl.interpreter.bounds import (
     widened,
 )
 from optdsl.ops import OPS
+from optdsl.records import replace
 
 Function = Callable[..., Any]
 

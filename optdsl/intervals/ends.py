@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from math import inf, nextafter
 from sys import float_info
 
 from optdsl.intervals.interval import EMPTY, NEGATIVE, POSITIVE, Interval, intersection, of
+from optdsl.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class End:
     """A bound from either side: the limit lies in [low, high], attained unless open."""
 

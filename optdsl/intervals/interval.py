@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import inf
 
+from optdsl.records import record
 
-@dataclass(frozen=True, slots=True)
+
+@record
 class Interval:
     """The real numbers between `low` and `high`; an open end is not itself included.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 
 from optdsl import syntax
 from optdsl.diagnostics import Diagnostic, ordered
@@ -12,6 +11,7 @@ from optdsl.parse import mistakes
 from optdsl.parse.layout import error, lay_out
 from optdsl.parse.lines import MAX_ERRORS, Reader, is_made_up, tokens_of
 from optdsl.parse.tree import children, expressions
+from optdsl.records import record, replace
 from optdsl.source import SourceFile, Span
 
 MAX_BYTES = 256 * 1024
@@ -53,7 +53,7 @@ def _plain_line_ends(text: str) -> str:
     return re.sub(r"\r+\n", "\n", text) if "\r" in text else text
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Reading:
     """A text that was read.
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from lark import Token
 
 from optdsl.diagnostics import Diagnostic, Severity
+from optdsl.records import record
 from optdsl.source import Span
 from optdsl.syntax import Comment
 
@@ -30,7 +31,7 @@ _WORDS = frozenset({"NAME"}) | KEYWORDS
 _ASSIGNING = frozenset(("EQUAL", "ARROW"))
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Line:
     """A logical line: its tokens, and the blocks that end or begin before it.
 

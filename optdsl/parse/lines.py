@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
 from functools import lru_cache
 
 from lark import Lark, Token, UnexpectedToken
@@ -14,6 +13,7 @@ from optdsl import __version__, cache, resources, syntax
 from optdsl.parse import foreign, mistakes
 from optdsl.parse.layout import MAX_TOKENS, Layout, Line
 from optdsl.parse.tree import TreeBuilder
+from optdsl.records import replace
 
 MAX_ERRORS = 50
 """After so many errors the rest of the file is not looked at."""

@@ -5,13 +5,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any, assert_never
 
 from lark import Token, Transformer, v_args
 
 from optdsl import syntax
 from optdsl.parse.layout import span_of
+from optdsl.records import replace
 
 
 def _ident(token: Token) -> syntax.Ident:

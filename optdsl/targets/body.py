@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import count
 from typing import assert_never
 
 from optdsl.ir import Expr, If, Kind, Let, Old, Optimizer, Ref, Set, Shape, Stmt, Tensor, Type
 from optdsl.passes import Lowered, Named, expressions, is_static, walk
 from optdsl.printer import Scope, constant, literal
+from optdsl.records import record
 from optdsl.targets.lines import Writer, part_names
 from optdsl.targets.text import WIDTH, call, filled
 
@@ -24,7 +24,7 @@ _DIMS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Body:
     """The body of the update function, without its frame, and all names that it reads."""
 
@@ -32,7 +32,7 @@ class Body:
     used: frozenset[str]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Context:
     """What writes expressions, the types of what a step updates, and numbers for its branches."""
 

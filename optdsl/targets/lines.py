@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
 from itertools import count
 
 from optdsl.ir import Call, Expr, Ref, Role
 from optdsl.passes import is_static, walk
 from optdsl.printer import Scope, constant, expression
+from optdsl.records import record, replace
 from optdsl.targets.text import WIDTH
 
 _LONGEST_PART = len("part_99 = ")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Writer:
     """Spells expressions in a scope; `parts` are names for parts of long ones."""
 
