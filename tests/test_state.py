@@ -245,6 +245,14 @@ def test_copies_go_on_alike(imported: Any, built: bool, duplicate: Callable[[Any
     assert_same(state_of(first), state_of(second))
 
 
+def test_a_module_is_copied_before_it_has_state(imported: Any) -> None:
+    module = imported.AMSGradModule(0.125, beta_1=0.5)
+    assert pickle.loads(pickle.dumps(module)).beta_1 == 0.5
+    module.build([start()])
+    with pytest.raises(TypeError, match="save it in a tf.train.Checkpoint"):
+        copy.deepcopy(module)
+
+
 # --- checkpoints ---------------------------------------------------------------------------------
 
 
