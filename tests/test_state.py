@@ -249,7 +249,7 @@ def test_a_module_is_copied_before_it_has_state(imported: Any) -> None:
     module = imported.AMSGradModule(0.125, beta_1=0.5)
     assert pickle.loads(pickle.dumps(module)).beta_1 == 0.5
     module.build([start()])
-    with pytest.raises(TypeError, match="save it in a tf.train.Checkpoint"):
+    with pytest.raises(TypeError, match=r"save it in a tf\.train\.Checkpoint"):
         copy.deepcopy(module)
 
 
