@@ -29,7 +29,7 @@ class Rule(Enum):
 
     ARITHMETIC = "numbers -> int if all are int, else real"
     REAL = "numbers -> real"
-    ROUNDING = "number -> number of the same kind"
+    SAME_KIND = "number -> number of the same kind"
     COMPARISON = "numbers -> bool"
     EQUALITY = "two numbers or two bools -> bool"
     LOGIC = "bools -> bool"
@@ -155,15 +155,15 @@ _ROWS = (
     _infix("mod", "%", Rule.ARITHMETIC, "%", "%", "mod", iv.mod, _ZERO_DIVISOR),
     Op("neg", Form.PREFIX, ("x",), Rule.ARITHMETIC, "-", "-", "negative", iv.neg, "-"),
     _infix("pow", "^", Rule.REAL, "tf.pow", "**", "power", iv.power, _BAD_POWER),
-    _unary("abs", "tf.abs", "abs", "abs", iv.absolute, Rule.ROUNDING),
-    _unary("sign", "tf.sign", "((({0}) > 0) - (({0}) < 0))", "sign", iv.sign, Rule.ROUNDING),
+    _unary("abs", "tf.abs", "abs", "abs", iv.absolute, Rule.SAME_KIND),
+    _unary("sign", "tf.sign", "((({0}) > 0) - (({0}) < 0))", "sign", iv.sign, Rule.SAME_KIND),
     _unary("sqrt", "tf.sqrt", "math.sqrt", "sqrt", iv.sqrt, domain=_NEGATIVE),
     _unary("exp", "tf.exp", "math.exp", "exp", iv.exp),
     _unary("log", "tf.math.log", "math.log", "log", iv.log, domain=_NOT_POSITIVE),
     _unary("log1p", "tf.math.log1p", "math.log1p", "log1p", iv.log1p, domain=_NOT_ABOVE_MINUS_ONE),
     _unary("expm1", "tf.math.expm1", "math.expm1", "expm1", iv.expm1),
     _unary("tanh", "tf.tanh", "math.tanh", "tanh", iv.tanh),
-    _unary("floor", "tf.floor", "math.floor", "floor", iv.floor, Rule.ROUNDING),
+    _unary("floor", "tf.floor", "math.floor", "floor", iv.floor),
     Op("min", Form.FUNCTION, ("a", "b"), Rule.ARITHMETIC, "tf.minimum", "min", "minimum", iv.minimum),
     Op("max", Form.FUNCTION, ("a", "b"), Rule.ARITHMETIC, "tf.maximum", "max", "maximum", iv.maximum),
     Op("clip", Form.FUNCTION, ("x", "lo", "hi"), Rule.ARITHMETIC, "tf.clip_by_value", "min(max({0}, {1}), {2})", "clip", iv.clip),

@@ -35,14 +35,16 @@ class Scope:
     """How the names of an expression are spelled, and which of them are fixed.
 
     `names` maps a name to Python text where that is not the name itself; `old` does so for names
-    under `old(…)`; `dtype` is the dtype that a literal gets where TensorFlow cannot infer one.
-    `masked` says whether rows can be padding, so that a reduction over rows needs the mask.
+    under `old(…)`; `dtype` is the dtype that a literal gets where TensorFlow cannot infer one, and
+    `like` a tensor of the variable's rank. `masked` says whether rows can be padding, so that a
+    reduction over rows needs the mask.
     """
 
     names: Mapping[str, str]
     old: Mapping[str, str]
     fixed: frozenset[str]
     dtype: str
+    like: str = "grad"
     masked: bool = False
 
 
@@ -112,7 +114,7 @@ def _tensor(call: Call, scope: Scope) -> tuple[str, int]:
             return _real(arg, scope), _ATOM
         case Call("pow", (base, Const(2.0))):  # one rounding, where pow may have several
             return f"tf.square({expression(base, scope)})", _ATOM
-        case Call("where", (condition, _, _)) if is_static(condition, scope.fixed):
+        case Call("where", args) if _is_choice(args, scope):
             return _conditional(call, scope)
         case Call(op, args) if op in _COMMUTATIVE and is_static(args[0], scope.fixed):
             return _tensor(Call(op, args[::-1], call.axis, call.type, call.span), scope)
@@ -120,6 +122,14 @@ def _tensor(call: Call, scope: Scope) -> tuple[str, int]:
             return _reduction(call, scope), _ATOM
         case Call(op, args):
             return _spell(op, OPS[op].tensorflow, args, scope)
+
+
+def _is_choice(args: tuple[Expr, ...], scope: Scope) -> bool:
+    """Whether Python can choose for a `where`: between tensors alike, so that either will do."""
+    condition, *values = args
+    known = [is_static(value, scope.fixed) for value in values]
+    alike = len({value.type.shape for value in values}) == 1
+    return is_static(condition, scope.fixed) and alike and not any(known)
 
 
 def _literals(call: Call, scope: Scope) -> tuple[str, int]:
@@ -190,7 +200,9 @@ def _reduction(call: Call, scope: Scope) -> str:
         return f"_{call.op}({arg}, mask{axis})"
     if call.axis is None:
         return reduction(call.op, arg, "")
-    return reduction(call.op, arg, f", axis=_axes(grad, {literal(call.axis)}), keepdims=True")
+    return reduction(
+        call.op, arg, f", axis=_axes({scope.like}, {literal(call.axis)}), keepdims=True"
+    )
 
 
 def reduction(op: str, arg: str, axis: str) -> str:

@@ -33,7 +33,7 @@ from optdsl.interpreter.enclosures import (
 from optdsl.ops import OPS, Rule
 
 SINGLE = FORMATS["float32"]
-NUMERIC = {Rule.ARITHMETIC, Rule.REAL, Rule.ROUNDING}
+NUMERIC = {Rule.ARITHMETIC, Rule.REAL, Rule.SAME_KIND}
 ORDINARY = [
     float(np.float32(x))
     for x in (0, -0.0, 1, -1, 0.5, 2, 3, -3, 1e-3, 1e-38, 1e-41, -1e-41, 1e30, -2.5e38)

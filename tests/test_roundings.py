@@ -13,7 +13,7 @@ from optdsl.interpreter.bounds import FORMATS, Bounded, exact
 from optdsl.interpreter.enclosures import arithmetic, reduce
 from optdsl.ops import OPS, Rule
 
-NUMERIC = [op for op in OPS.values() if op.rule in {Rule.ARITHMETIC, Rule.REAL, Rule.ROUNDING}]
+NUMERIC = [op for op in OPS.values() if op.rule in {Rule.ARITHMETIC, Rule.REAL, Rule.SAME_KIND}]
 REDUCTIONS = [op for op in OPS.values() if op.rule is Rule.REDUCE_REAL]
 SYMBOLS = {
     "+": tf.add, "-": tf.subtract, "*": tf.multiply, "/": tf.divide, "%": tf.math.floormod,

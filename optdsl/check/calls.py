@@ -36,7 +36,7 @@ def apply(
     if len(args) < len(values):
         return None
     match op.rule:
-        case Rule.ARITHMETIC | Rule.ROUNDING:
+        case Rule.ARITHMETIC | Rule.SAME_KIND:
             if not _numbers(op, written, args, scope):
                 return None
             args = _alike(args)

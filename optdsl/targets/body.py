@@ -51,7 +51,7 @@ def update_body(optimizer: Optimizer, lowered: Lowered, *, masked: bool) -> Body
     static, parts = used_static(lowered, list(expressions(lowered.body)))
     old = {part.name: f"old_{names[part.name]}" for part in parts if isinstance(part, Old)}
     used = frozenset(part.name for part in parts if isinstance(part, Ref))
-    scope = Scope(names, old, lowered.fixed, "grad.dtype", masked)
+    scope = Scope(names, old, lowered.fixed, "grad.dtype", masked=masked)
     types = {"param": Type(Kind.REAL, Tensor()), **{s.name: s.type for s in optimizer.slots}}
     context = _Context(Writer(scope, part_names(names)), types, count(1))
     opening = [line for name, line in _DIMS.items() if name in used]

@@ -163,7 +163,7 @@ def _initial(optimizer: Optimizer, lowered: Lowered) -> tuple[tuple[Field, ...],
     for hyper in optimizer.hypers:
         real = hyper.kind is Kind.REAL
         names[hyper.name] = f"tf.cast(hyper.{hyper.name}, param.dtype)" if real else hyper.name
-    scope = Scope(names, {}, lowered.fixed, "param.dtype")
+    scope = Scope(names, {}, lowered.fixed, "param.dtype", like="param")
     writer = Writer(scope, part_names(names))
     fields, lines = [], []
     for slot in optimizer.slots:

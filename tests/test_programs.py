@@ -1,0 +1,128 @@
+"""The generated code of random specifications, not only of those in the library."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import tensorflow as tf
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+import optdsl
+from optdsl.interpreter import SparseGrad
+from programs import program, programs
+from steps import normal
+
+SHAPES: tuple[tuple[int, ...], ...] = ((6, 4), (5,), (2, 3, 4), ())
+STEPS = 3
+
+
+def gradients(shape: tuple[int, ...], seed: int, by_rows: bool) -> list[Any]:
+    """What the reference takes."""
+    found: list[Any] = []
+    for step in range(STEPS):
+        if by_rows:
+            found.append(SparseGrad([1, 0, 1], normal((3, *shape[1:]), seed + step).astype(float)))
+        else:
+            found.append(normal(shape, seed + step).astype(float))
+    return found
+
+
+def tensors(grad: Any, dtype: str) -> Any:
+    if isinstance(grad, SparseGrad):
+        return tf.IndexedSlices(tensors(grad.values, dtype), tf.constant(grad.ids))
+    return tf.constant(grad, dtype)
+
+
+def agree(
+    text: str, shape: tuple[int, ...], dtype: str, seed: int, options: dict[str, Any]
+) -> None:
+    """Trains with the reference and with the generated class, and compares after every step."""
+    compiled = optdsl.compile(text)
+    assert compiled.optimizer is not None, compiled.diagnostics
+    hypers = {name: options[name] for name in ("flag", "k")}
+    reference = optdsl.interpreter.Reference(compiled.optimizer, hypers)
+    optimizer = optdsl.load(text).DrawnModule(**options)
+    start = normal(shape, seed).astype(float)
+    variable, state = tf.Variable(start, dtype=dtype), reference.init(start, dtype)
+    for mode in ("dense", "rows")[: 1 + bool(shape)]:
+        for grad in gradients(shape, seed, by_rows=mode == "rows"):
+            optimizer.apply([tensors(grad, dtype)], [variable])
+            state = reference.step(state, grad, mode=options.get("sparse_mode"))
+            results = {name: slots[0] for name, slots in optimizer.slots.items()}
+            for name, bound in {"param": state.param, **state.slots}.items():
+                actual = (variable if name == "param" else results[name]).numpy()
+                assert bound.contains(actual).all(), (
+                    f"{name} of a {dtype} {shape} after step {state.t} ({mode}):\n{actual}\n"
+                    f"is not in [{bound.low}, {bound.high}]\n{text}"
+                )
+
+
+options = st.fixed_dictionaries(
+    {
+        "flag": st.booleans(),
+        "k": st.integers(1, 5),
+        "jit_compile": st.booleans(),
+        "sparse_mode": st.sampled_from([None, "exact", "lazy"]),
+    }
+)
+
+
+def some(examples: int, *further: Phase) -> settings:
+    return settings(
+        max_examples=examples,
+        deadline=None,
+        phases=(Phase.explicit, Phase.reuse, Phase.generate, *further),
+        suppress_health_check=list(HealthCheck),
+    )
+
+
+@pytest.mark.parametrize("flag", [True, False])
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["a <- where(flag, grad, 1)", "one <- sum(where(flag, grad, 1))"],
+        ["when norm(grad) > 1:", "    a <- where(flag, grad, one)"],
+        ["by_row <- mean(param * where(flag, 1, by_row), axis=row)"],
+        ["one <- mean(param * tanh(where(flag, one, size)))"],
+        ["one <- mean(param * floor(t)) + floor(k / 2)"],
+        ["a <- 0.1", "one <- tanh(0.1)"],
+    ],
+)
+def test_values_known_before_the_step(lines: list[str], flag: bool) -> None:
+    """Numbers that Python has, or chooses, behave as tensors do: in shape, dtype and digits."""
+    text = program([*lines, "param <- param - lr * grad"], a="0.1", by_row="where(flag, lr, 0.1)")
+    agree(text, (6, 4), "float64", 0, {"flag": flag, "k": 3, "jit_compile": False})
+
+
+def test_initial_values_reduce_the_variable() -> None:
+    text = program(
+        ["param <- param - lr * (by_row * mean_of + one) * grad"],
+        one="norm(param)",
+        by_row="amax(param, axis=row)",
+        mean_of="mean(param, axis=0)",
+    )
+    agree(text, (6, 4), "float32", 0, {"flag": True, "k": 1})
+
+
+CASES = st.tuples(
+    programs(),
+    st.sampled_from(SHAPES),
+    st.sampled_from(["float32", "float64"]),
+    st.integers(0, 99),
+    options,
+)
+
+
+@some(15)
+@given(CASES)
+def test_programs(case: tuple[Any, ...]) -> None:
+    agree(*case)
+
+
+@pytest.mark.slow
+@some(500)
+@given(CASES)
+def test_programs_at_length(case: tuple[Any, ...]) -> None:
+    agree(*case)
