@@ -166,7 +166,7 @@ _ROWS = (
     _unary("floor", "tf.floor", "math.floor", "floor", iv.floor),
     Op("min", Form.FUNCTION, ("a", "b"), Rule.ARITHMETIC, "tf.minimum", "min", "minimum", iv.minimum),
     Op("max", Form.FUNCTION, ("a", "b"), Rule.ARITHMETIC, "tf.maximum", "max", "maximum", iv.maximum),
-    Op("clip", Form.FUNCTION, ("x", "lo", "hi"), Rule.ARITHMETIC, "tf.clip_by_value", "min(max({0}, {1}), {2})", "clip", iv.clip),
+    Op("clip", Form.FUNCTION, ("x", "lo", "hi"), Rule.ARITHMETIC, "tf.clip_by_value", "max(min({0}, {2}), {1})", "clip", iv.clip),
     Op("where", Form.FUNCTION, ("c", "a", "b"), Rule.SELECT, "tf.where", "", "where", iv.select),
     _unary("is_finite", "tf.math.is_finite", "math.isfinite", "isfinite", iv.either, Rule.PREDICATE),
     _reduction("sum", "tf.reduce_sum", "sum", iv.total),

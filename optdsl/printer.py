@@ -116,6 +116,9 @@ def _tensor(call: Call, scope: Scope) -> tuple[str, int]:
             return f"tf.square({expression(base, scope)})", _ATOM
         case Call("where", args) if _is_choice(args, scope):
             return _conditional(call, scope)
+        case Call("clip", (x, low, high)) if x.type.shape != call.type.shape:
+            below = Call("min", (x, high), None, call.type, call.span)
+            return _tensor(Call("max", (below, low), None, call.type, call.span), scope)
         case Call(op, args) if op in _COMMUTATIVE and is_static(args[0], scope.fixed):
             return _tensor(Call(op, args[::-1], call.axis, call.type, call.span), scope)
         case Call(op, _) if OPS[op].rule in (Rule.REDUCE_REAL, Rule.REDUCE_BOOL):

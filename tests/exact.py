@@ -166,7 +166,7 @@ _TOTAL: dict[str, Callable[..., Value | bool]] = {
     "floor": lambda x: x.to_integral_value(decimal.ROUND_FLOOR),
     "min": min,
     "max": max,
-    "clip": lambda x, low, high: min(max(x, low), high),
+    "clip": lambda x, low, high: max(min(x, high), low),
     "is_finite": Decimal.is_finite,
     "real": lambda x: x,
 }

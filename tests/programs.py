@@ -53,6 +53,8 @@ _TWO = (
     "min({}, {})",
     "max({}, {})",
     "mixed({}, {})",
+    "clip({}, {}, 0.3)",
+    "clip(decay, {}, {})",
 )
 _REDUCTIONS = ("sum", "mean", "norm", "amax", "amin")
 _AXES = ("", ", axis=0", ", axis=1", ", axis=-1", ", axis=-2", ", axis=row")

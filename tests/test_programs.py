@@ -41,7 +41,11 @@ def agree(
     """Trains with the reference and with the generated class, and compares after every step."""
     compiled = optdsl.compile(text)
     assert compiled.optimizer is not None, compiled.diagnostics
-    hypers = {name: options[name] for name in ("flag", "k")}
+    hypers = {
+        hyper.name: options[hyper.name]
+        for hyper in compiled.optimizer.hypers
+        if hyper.name in options
+    }
     reference = optdsl.interpreter.Reference(compiled.optimizer, hypers)
     optimizer = optdsl.load(text).DrawnModule(**options)
     start = normal(shape, seed).astype(float)
@@ -104,6 +108,30 @@ def test_initial_values_reduce_the_variable() -> None:
         mean_of="mean(param, axis=0)",
     )
     agree(text, (6, 4), "float32", 0, {"flag": True, "k": 1})
+
+
+@pytest.mark.parametrize(
+    "name", ["hyper", "mask", "mask_", "old_m", "part", "s", "s_", "shape", "t_real"]
+)
+@pytest.mark.parametrize("role", ["int", "bool", "slot", "per step", "tensor"])
+def test_names_that_the_generated_functions_have_too(name: str, role: str) -> None:
+    declared, used = {
+        "int": (f"hyper {name}: int = 2", f"{name}"),
+        "bool": (f"hyper {name}: bool = true", f"where({name}, 1, 2)"),
+        "slot": (f"slot {name} = 0.5", name),
+        "per step": ("def f(x) = x", name),
+        "tensor": ("slot v", name),
+    }[role]
+    value = used if role in {"int", "bool"} else "0.5"
+    local = {"per step": f"{name} = 1 - 0.5^t", "tensor": f"{name} = grad / (1 + abs(grad))"}
+    lines = [
+        f"optimizer Drawn:\n    {declared}\n    slot m = {value}\n    sparse lazy\n    step:",
+        local.get(role, "fixed = 2"),
+        f"m <- old(m) + {used} * (1 - 0.5^t) * sum(grad * size, axis=0)",
+        f"param <- param - 0.1 * m * mean({used} * old(m) * param)",
+    ]
+    options = {"jit_compile": False, "sparse_mode": None}
+    agree("\n        ".join(lines) + "\n", (6, 4), "float32", 0, options)
 
 
 CASES = st.tuples(

@@ -60,6 +60,8 @@ def errors(count: Array | float, form: Format) -> Array | float:
 
 def numpy_function(op: str) -> Function:
     """What NumPy calls an operation."""
+    if op == "clip":  # NumPy's own gives the upper limit where that is below the lower one
+        return lambda x, low, high: np.maximum(np.minimum(x, high), low)
     function: Function = attrgetter(OPS[op].numpy)(np)
     return function
 

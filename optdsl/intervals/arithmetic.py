@@ -204,11 +204,8 @@ def maximum(x: Interval, y: Interval) -> Interval:
 
 
 def clip(x: Interval, low: Interval, high: Interval) -> Interval:
-    """`clip(x, low, high)`; where `low` is above `high`, either of them may be the result."""
-    clipped = minimum(maximum(x, low), high)
-    if low.high <= high.low:
-        return clipped
-    return union(clipped, maximum(minimum(x, high), low))
+    """`clip(x, low, high)`, which is `low` where that is above `high`."""
+    return maximum(minimum(x, high), low)
 
 
 def select(c: Interval, x: Interval, y: Interval) -> Interval:

@@ -11,11 +11,10 @@ from optdsl.passes import Lowered, Named, expressions, is_static, walk
 from optdsl.printer import Scope, constant, literal
 from optdsl.records import record
 from optdsl.targets.lines import Writer, part_names
-from optdsl.targets.text import WIDTH, call, filled
+from optdsl.targets.text import WIDTH, call, filled, spelled
 
 _INDENT = "    "
 _CONDITION = 60  # characters for a condition, wherever it stands
-_PARAMETERS = frozenset({"s", "mask", "shape"})
 _DIMS = {
     "rank": "rank = len(shape)",
     "rows": "rows = shape[-2] if len(shape) > 1 else 1",
@@ -49,7 +48,7 @@ def update_body(optimizer: Optimizer, lowered: Lowered, *, masked: bool) -> Body
     """The statements of a step as Python lines, each under the equation it came from."""
     names = names_of(optimizer, lowered)
     static, parts = used_static(lowered, list(expressions(lowered.body)))
-    old = {part.name: f"old_{names[part.name]}" for part in parts if isinstance(part, Old)}
+    old = _old_names([part.name for part in parts if isinstance(part, Old)], names)
     used = frozenset(part.name for part in parts if isinstance(part, Ref))
     scope = Scope(names, old, lowered.fixed, "grad.dtype", masked=masked)
     types = {"param": Type(Kind.REAL, Tensor()), **{s.name: s.type for s in optimizer.slots}}
@@ -77,12 +76,23 @@ def names_of(optimizer: Optimizer, lowered: Lowered) -> dict[str, str]:
     """How the update function spells every name that can occur in it."""
     own = [*(slot.name for slot in optimizer.slots), *_locals(lowered.body)]
     own += [named.name for named in lowered.static]
-    given = ("grad", "param", *_DIMS, *lowered.fixed)
+    given = ("grad", "param", *_DIMS)
     return {
         **{name: name for name in given},
-        **{name: f"{name}_" if name in _PARAMETERS else name for name in own},
+        **{name: spelled(name) for name in (*lowered.fixed, *own)},
         **{scalar.name: f"s.{scalar.name}" for scalar in lowered.scalars},
     }
+
+
+def _old_names(read: list[str], names: dict[str, str]) -> dict[str, str]:
+    """Names for what slots and `param` were when the step began, which nothing else has."""
+    old: dict[str, str] = {}
+    for name in dict.fromkeys(read):
+        spelling = f"old_{names[name]}"
+        while spelling in {*names.values(), *old.values()}:
+            spelling += "_"
+        old[name] = spelling
+    return old
 
 
 def _locals(body: tuple[Stmt, ...]) -> Iterator[str]:

@@ -9,7 +9,7 @@ from optdsl.passes import Lowered, expressions, is_static, walk
 from optdsl.printer import Scope, mixes_rows, reduction
 from optdsl.targets.body import comment, names_of, update_body, used_static
 from optdsl.targets.lines import Writer, part_names
-from optdsl.targets.text import WIDTH, call
+from optdsl.targets.text import WIDTH, call, spelled
 
 
 class Field(NamedTuple):
@@ -97,7 +97,7 @@ def rule(optimizer: Optimizer, lowered: Lowered) -> RuleView:
 def _parameters(given: str, optimizer: Optimizer, names: tuple[str, ...]) -> str:
     """A function's parameters: those that every rule has, and int and bool hyperparameters."""
     kinds = {hyper.name: hyper.kind.value for hyper in optimizer.hypers}
-    own = [f"{name}: {kinds[name]}" for name in names]
+    own = [f"{spelled(name)}: {kinds[name]}" for name in names]
     return (
         given
         if not own
@@ -107,8 +107,6 @@ def _parameters(given: str, optimizer: Optimizer, names: tuple[str, ...]) -> str
 
 # --- once a step ---------------------------------------------------------------------------------
 
-_SCALAR_PARAMETERS = frozenset({"hyper", "t_real"})
-
 
 def _scalars(
     optimizer: Optimizer, lowered: Lowered
@@ -116,12 +114,9 @@ def _scalars(
     """The fields of a step's scalars, the lines before them, and the names that are read."""
     static, parts = used_static(lowered, [scalar.value for scalar in lowered.scalars])
     read = {part.name for part in parts if isinstance(part, Ref)}
-    own = {
-        named.name: f"{named.name}_" if named.name in _SCALAR_PARAMETERS else named.name
-        for named in (*static, *lowered.scalars)
-    }
+    own = {named.name: spelled(named.name) for named in (*static, *lowered.scalars)}
     hypers = {
-        hyper.name: hyper.name if hyper.kind is not Kind.REAL else f"hyper.{hyper.name}"
+        hyper.name: f"hyper.{hyper.name}" if hyper.kind is Kind.REAL else spelled(hyper.name)
         for hyper in optimizer.hypers
     }
     scope = Scope({**own, **hypers}, {}, lowered.fixed, "tf.float64")
@@ -161,8 +156,8 @@ def _initial(optimizer: Optimizer, lowered: Lowered) -> tuple[tuple[Field, ...],
     """The slots' initial values, and the lines before them."""
     names = {"param": "param"}
     for hyper in optimizer.hypers:
-        real = hyper.kind is Kind.REAL
-        names[hyper.name] = f"tf.cast(hyper.{hyper.name}, param.dtype)" if real else hyper.name
+        real = f"tf.cast(hyper.{hyper.name}, param.dtype)"
+        names[hyper.name] = real if hyper.kind is Kind.REAL else spelled(hyper.name)
     scope = Scope(names, {}, lowered.fixed, "param.dtype", like="param")
     writer = Writer(scope, part_names(names))
     fields, lines = [], []

@@ -2,8 +2,20 @@
 
 from __future__ import annotations
 
+import re
+
 WIDTH = 88
 """The longest line of generated code: what `ruff format` and `black` allow unasked."""
+
+_PARAMETERS = re.compile("(hyper|mask|s|shape|t_real)_*")
+
+
+def spelled(name: str) -> str:
+    """A name of a specification inside the functions of a rule, which have parameters of their own.
+
+    Those that would meet a parameter get one `_` more, so that different names stay different.
+    """
+    return f"{name}_" if _PARAMETERS.fullmatch(name) else name
 
 
 def docstring_text(text: str) -> str:

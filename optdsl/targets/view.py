@@ -14,13 +14,14 @@ from optdsl.intervals import Interval
 from optdsl.ir import Hyper, Kind, Optimizer, Slot, SlotShape
 from optdsl.passes import lower
 from optdsl.targets.rule import RuleView, rule
-from optdsl.targets.text import docstring_text, filled, indented
+from optdsl.targets.text import docstring_text, filled, indented, spelled
 
 
 class HyperView(NamedTuple):
-    """A hyperparameter: in a constructor, and as a descriptor of a class."""
+    """A hyperparameter: in a constructor, in the functions of the rule, and as a descriptor."""
 
     name: str
+    parameter: str
     annotation: str
     default: str
     descriptor: str
@@ -122,7 +123,8 @@ def _hyper(hyper: Hyper) -> HyperView:
         case Kind.BOOL:
             annotation = "bool"
             descriptor = f'_Fixed("{hyper.name}", bool, {interval}, lambda x: x in (True, False))'
-    return HyperView(hyper.name, annotation, repr(hyper.default), descriptor)
+    parameter, default = spelled(hyper.name), repr(hyper.default)
+    return HyperView(hyper.name, parameter, annotation, default, descriptor)
 
 
 def _interval_text(hyper: Hyper) -> str:
