@@ -151,9 +151,11 @@ def _spell(name: str, spelling: str, args: tuple[Expr, ...], scope: Scope) -> tu
     if spelling not in _PRECEDENCE:
         return f"{spelling}({', '.join(_arguments(name, args, scope))})", _ATOM
     if len(args) == 1:
-        rank = _PRECEDENCE["neg" if spelling == "-" else spelling]
-        gap = " " if spelling.isalpha() else ""
-        return f"{spelling}{gap}{_grouped(args[0], rank, scope)}", rank
+        if spelling == "-":  # formatters part `-(x**y)` and `-(-x)` as well
+            return f"-{_grouped(args[0], _ATOM, scope)}", _PRECEDENCE["neg"]
+        return f"{spelling} {_grouped(args[0], _PRECEDENCE[spelling], scope)}", _PRECEDENCE[
+            spelling
+        ]
     rank = _PRECEDENCE[spelling]
     # `a - (b - c)` and `(a ** b) ** c` keep their parentheses, `a < b` takes no comparison.
     left, right = (rank + 1, rank) if spelling == "**" else (rank, rank + 1)

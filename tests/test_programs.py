@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from itertools import count
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -132,6 +136,36 @@ def test_names_that_the_generated_functions_have_too(name: str, role: str) -> No
     ]
     options = {"jit_compile": False, "sparse_mode": None}
     agree("\n        ".join(lines) + "\n", (6, 4), "float32", 0, options)
+
+
+def test_initial_values_of_variables_that_a_function_makes() -> None:
+    """A slot that starts at its variable, where that has no value when the slot is made."""
+    text = program(["a <- a + grad", "param <- a * k"], a="where(flag, param, 0)")
+    optimizer, made = optdsl.load(text).DrawnModule(k=1, jit_compile=False), []
+
+    @tf.function
+    def step() -> None:
+        if not made:
+            made.append(tf.Variable(tf.fill([3], 2.0)))
+        optimizer.apply([tf.ones([3])], made)
+
+    step()
+    assert made[0].numpy().tolist() == [3.0, 3.0, 3.0]
+
+
+def test_lines_stay_short(tmp_path: Path) -> None:
+    """What formatters make of the code of random programs is that code."""
+    number = count()
+
+    @some(60)
+    @given(programs())
+    def write(text: str) -> None:
+        (tmp_path / f"{next(number)}.py").write_text(optdsl.compile(text).source())
+
+    write()
+    ruff = [sys.executable, "-m", "ruff", "format", "--isolated", "--no-cache", "--diff", tmp_path]
+    done = subprocess.run(ruff, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, (done.stdout + done.stderr)[:10_000]
 
 
 CASES = st.tuples(

@@ -11,7 +11,7 @@ from optdsl.passes import Lowered, Named, expressions, is_static, walk
 from optdsl.printer import Scope, constant, literal
 from optdsl.records import record
 from optdsl.targets.lines import Writer, part_names
-from optdsl.targets.text import WIDTH, call, filled, spelled
+from optdsl.targets.text import WIDTH, call, filled, returned, spelled
 
 _INDENT = "    "
 _CONDITION = 60  # characters for a condition, wherever it stands
@@ -152,7 +152,7 @@ def _fitted(target: str, value: Expr, context: _Context, indent: int) -> list[st
 
 def _python_if(statement: If, context: _Context, depth: int) -> list[str]:
     """A branch that is chosen when the step is traced."""
-    before, condition = context.writer.value(statement.condition, _CONDITION)
+    before, condition = context.writer.value(statement.condition, _CONDITION, depth * len(_INDENT))
     lines = [*before, *comment(statement.equation, depth * len(_INDENT)), f"if {condition}:"]
     lines += _indented(_chosen(statement, statement.then, context, depth) or ["pass"])
     if statement.orelse:
@@ -163,6 +163,8 @@ def _python_if(statement: If, context: _Context, depth: int) -> list[str]:
 def _chosen(statement: If, branch: tuple[Stmt, ...], context: _Context, depth: int) -> list[str]:
     """A branch whose locals have the same shapes as if the other branch had been taken."""
     lines = _block(branch, context, depth + 1)
+    if lines and not lines[0]:
+        del lines[0]  # the empty line before a function has no place at the start of a block
     for name, type_ in statement.joins:
         own, shaped = context.scope.names[name], _joined(name, type_, branch, context)
         lines += [] if shaped == own else [f"{own} = {shaped}"]
@@ -183,16 +185,18 @@ def _tensor_if(statement: If, context: _Context, depth: int) -> list[str]:
     number = next(context.branches)
     labels = [f"_{word}{'' if number == 1 else f'_{number}'}" for word in ("then", "otherwise")]
     arguments = [names[name] for name in updated]
-    before, condition = context.writer.value(statement.condition, _CONDITION)
+    before, condition = context.writer.value(statement.condition, _CONDITION, depth * len(_INDENT))
     lines = [*before, "", *comment(statement.equation, depth * len(_INDENT))]
     for label, branch in zip(labels, (statement.then, statement.orelse), strict=True):
         values = arguments + [
             _joined(name, type_, branch, context) for name, type_ in statement.joins
         ]
         typed = [f"{argument}: Any" for argument in arguments]
-        block = [*_block(branch, context, depth + 1), f"return {', '.join(values)}"]
-        if len(values) == 1 and block[-2:-1] and block[-2].startswith(f"{values[0]} = "):
-            block[-2:] = [block[-2].replace(f"{values[0]} =", "return", 1)]
+        block = _block(branch, context, depth + 1)
+        if len(values) == 1 and block and block[-1].startswith(f"{values[0]} = "):
+            block[-1] = block[-1].replace(f"{values[0]} =", "return", 1)
+        else:
+            block += returned(values, (depth + 1) * len(_INDENT))
         lines += call(f"def {label}", typed, " -> Any:", depth * len(_INDENT))
         lines += [*_indented(block), ""]
     branches = [f"lambda: {label}({', '.join(arguments)})" for label in labels]

@@ -9,9 +9,10 @@ from optdsl.ir import Call, Expr, Ref, Role
 from optdsl.passes import is_static, walk
 from optdsl.printer import Scope, constant, expression
 from optdsl.records import record, replace
-from optdsl.targets.text import WIDTH
+from optdsl.targets.text import WIDTH, assigned
 
 _LONGEST_PART = len("part_99 = ")
+_Parts = list[tuple[str, str]]
 
 
 @record
@@ -21,19 +22,27 @@ class Writer:
     scope: Scope
     parts: Iterator[str]
 
-    def value(self, expr: Expr, room: int) -> tuple[list[str], str]:
+    def value(self, expr: Expr, room: int, indent: int) -> tuple[list[str], str]:
         """Lines to go before an expression, and its text in at most `room` characters."""
-        before: list[str] = []
+        before: _Parts = []
         short = self._shortened(expr, room, before)
-        return before, expression(short, self.scope)
+        text = expression(short, self.scope)
+        if isinstance(short, Call) and len(text) > room:
+            text = expression(self._named(short, text, before), self.scope)
+        return [line for part in before for line in assigned(*part, indent)], text
 
     def assignment(self, target: str, expr: Expr, indent: int, form: str = "{}") -> list[str]:
         """`target = form.format(expr)` as lines, to be indented by `indent`."""
         frame = max(len(f"{target} = {form.format('')}"), _LONGEST_PART)
-        before, text = self.value(expr, WIDTH - indent - frame)
-        return [*before, f"{target} = {form.format(text)}"]
+        if form != "{}":
+            before, text = self.value(expr, WIDTH - indent - frame, indent)
+            return [*before, f"{target} = {form.format(text)}"]
+        parts: _Parts = []
+        short = self._shortened(expr, WIDTH - indent - frame, parts)
+        parts.append((target, expression(short, self.scope)))
+        return [line for part in parts for line in assigned(*part, indent)]
 
-    def _shortened(self, expr: Expr, room: int, before: list[str]) -> Expr:
+    def _shortened(self, expr: Expr, room: int, before: _Parts) -> Expr:
         """The expression with parts replaced by names until its text fits."""
         if not isinstance(expr, Call):
             return expr
@@ -51,13 +60,11 @@ class Writer:
             short = replace(short, args=args)
         return short
 
-    def _named(self, part: Expr, text: str, before: list[str]) -> Ref:
+    def _named(self, part: Expr, text: str, before: _Parts) -> Ref:
         """A name for a part, assigned in `before`; a literal becomes a tensor on the way."""
         name, static = next(self.parts), is_static(part, self.scope.fixed)
         literal = static and not any(isinstance(each, Ref) for each in walk(part))
-        before.append(
-            f"{name} = {constant(text, part, self.scope)}" if literal else f"{name} = {text}"
-        )
+        before.append((name, constant(text, part, self.scope) if literal else text))
         role = Role.DIM if static and not literal else Role.LOCAL
         return Ref(name, role, part.type, part.span)
 

@@ -39,7 +39,7 @@ class RuleView(NamedTuple):
     scalar_options: str
     initial: tuple[Field, ...]
     initial_parameters: str
-    initial_options: str
+    initial_fixed: tuple[str, ...]
     initial_lines: tuple[str, ...]
     starts_at_param: bool
     update_lines: tuple[str, ...]
@@ -79,7 +79,7 @@ def rule(optimizer: Optimizer, lowered: Lowered) -> RuleView:
         scalar_options="".join(f", options.{name}" for name in scalar_fixed),
         initial=initial,
         initial_parameters=_parameters("param: tf.Tensor, hyper: _Hypers", optimizer, starts),
-        initial_options="".join(f", options.{name}" for name in starts),
+        initial_fixed=starts,
         initial_lines=initial_lines,
         starts_at_param="param" in read_at_start,
         update_lines=update_lines,
@@ -135,7 +135,7 @@ def _scalars(
             if scalar.name in wanted:
                 fields.append(Field(scalar.name, own[scalar.name]))
         elif scalar.name in wanted:
-            before, text = writer.value(scalar.value, WIDTH - len(scalar.name) - 10)
+            before, text = writer.value(scalar.value, WIDTH - len(scalar.name) - 10, 4)
             lines += before
             fields.append(Field(scalar.name, text))
     return tuple(fields), tuple(lines), frozenset(read)
@@ -163,7 +163,7 @@ def _initial(optimizer: Optimizer, lowered: Lowered) -> tuple[tuple[Field, ...],
     fields, lines = [], []
     for slot in optimizer.slots:
         form = _initial_form(slot, static=is_static(slot.initial, lowered.fixed))
-        before, text = writer.value(slot.initial, WIDTH - len(slot.name) - len(form) - 10)
+        before, text = writer.value(slot.initial, WIDTH - len(slot.name) - len(form) - 10, 4)
         lines += before
         fields.append(Field(slot.name, form.format(text)))
     return tuple(fields), tuple(lines)

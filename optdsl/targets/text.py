@@ -53,6 +53,41 @@ def filled(text: str, indent: str, hanging: str, width: int = WIDTH) -> list[str
     return [*lines, current]
 
 
+def assigned(target: str, text: str, indent: int) -> list[str]:
+    """`target = text` as lines that will be indented by `indent`."""
+    return _opened(f"{target} = ", text, indent)
+
+
+def _opened(start: str, text: str, indent: int) -> list[str]:
+    """`start`, then `text`: in one line where it fits, else a call with one argument a line."""
+    head, opening, inside = text.partition("(")
+    arguments = _arguments(inside)
+    if indent + len(start + text) <= WIDTH or not opening or arguments is None:
+        return [start + text]
+    lines = [line for each in arguments for line in _opened("", f"{each},", indent + 4)]
+    return [f"{start}{head}(", *(f"    {line}" for line in lines), inside[inside.rindex(")") :]]
+
+
+def _arguments(inside: str) -> list[str] | None:
+    """What a call is given, from the text after its `(`; None if that goes on after its `)`."""
+    depth, arguments = 1, [""]
+    for letter in inside:
+        if depth == 0 and letter != ",":
+            return None
+        depth += {"(": 1, "[": 1, ")": -1, "]": -1}.get(letter, 0)
+        if depth == 1 and letter == ",":
+            arguments.append("")
+        elif depth:
+            arguments[-1] += letter
+    return [argument.strip() for argument in arguments]
+
+
+def returned(values: list[str], indent: int) -> list[str]:
+    """`return a, b`, in parentheses where that does not fit into one line."""
+    line = f"return {', '.join(values)}"
+    return [line] if indent + len(line) <= WIDTH else call("return ", values, "", indent)
+
+
 def call(head: str, arguments: list[str], tail: str, indent: int) -> list[str]:
     """`head(arguments)tail` in one line where it fits, else one argument a line."""
     line = f"{head}({', '.join(arguments)}){tail}"
