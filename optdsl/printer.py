@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import assert_never
 
+from optdsl.analysis.sizes import is_sized
 from optdsl.ir import Call, Const, Expr, Kind, Old, Ref, Role
 from optdsl.ops import OPS, Rule
 from optdsl.passes import is_static
@@ -36,8 +37,8 @@ class Scope:
 
     `names` maps a name to Python text where that is not the name itself; `old` does so for names
     under `old(…)`; `dtype` is the dtype that a literal gets where TensorFlow cannot infer one, and
-    `like` a tensor of the variable's rank. `masked` says whether rows can be padding, so that a
-    reduction over rows needs the mask.
+    `like` a tensor of the variable's rank. `sized` are the locals as large as their types say.
+    `masked` says whether rows can be padding, so that a reduction over rows needs the mask.
     """
 
     names: Mapping[str, str]
@@ -45,6 +46,7 @@ class Scope:
     fixed: frozenset[str]
     dtype: str
     like: str = "grad"
+    sized: frozenset[str] = frozenset()
     masked: bool = False
 
 
@@ -132,7 +134,8 @@ def _is_choice(args: tuple[Expr, ...], scope: Scope) -> bool:
     condition, *values = args
     known = [is_static(value, scope.fixed) for value in values]
     alike = len({value.type.shape for value in values}) == 1
-    return is_static(condition, scope.fixed) and alike and not any(known)
+    sized = all(is_sized(value, scope.sized) for value in values)
+    return is_static(condition, scope.fixed) and alike and sized and not any(known)
 
 
 def _literals(call: Call, scope: Scope) -> tuple[str, int]:

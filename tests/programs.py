@@ -63,11 +63,12 @@ _PER_STEP = ("t > 2", "t % 2 == 0", "lr * t > 0.25")
 
 
 class _Writer:
-    """Draws a program line by line; `values` are the names that can be read."""
+    """Draws a program line by line; `values` can be read, and `tensors` be reduced."""
 
     def __init__(self, draw: st.DrawFn) -> None:
         self.draw = draw
         self.values = (*_TENSORS, *_TENSORS, *_SMALLER, *_NUMBERS, *_WHOLE)
+        self.tensors = _TENSORS
         self.names = (f"x{number}" for number in range(1000))
 
     def pick(self, options: tuple[str, ...]) -> str:
@@ -91,7 +92,10 @@ class _Writer:
 
     def reduced(self, depth: int, axis: str) -> str:
         """A reduction of a tensor."""
-        tensor = f"{self.pick(_TENSORS)} * {self.value(depth)}"
+        tensor = f"{self.pick(self.tensors)} * {self.value(depth)}"
+        if depth and self.draw(st.integers(0, 3)) == 0:
+            parts = [self.reduced(0, self.pick(_AXES[1:])) for _ in range(2)]
+            tensor = self.pick(_TWO[:5]).format(*parts)
         return f"{self.pick(_REDUCTIONS)}({tensor}{axis})"
 
     def question(self, depth: int) -> str:
@@ -130,13 +134,16 @@ class _Writer:
 
     def branches(self, depth: int, axis: str) -> Iterator[str]:
         """A `when`; a local that both branches bind can be read after it."""
-        name, outside = next(self.names), self.values
+        name, outside = next(self.names), (self.values, self.tensors)
+        is_tensor = self.draw(st.booleans())
         for head in (f"when {self.condition()}:", "otherwise:"):
             yield head
-            yield f"    {name} = {self.value(2)}"
+            value = self.reduced(1, self.pick(_AXES[1:])) if is_tensor else self.value(2)
+            yield f"    {name} = {value}"
             yield from (f"    {line}" for line in self.block(depth, axis))
-            self.values = outside
+            self.values, self.tensors = outside
         self.values += (name,)
+        self.tensors += (name,) * is_tensor
 
 
 def program(lines: Iterable[str], sparse: str = "exact", **given: str) -> str:

@@ -104,6 +104,23 @@ def test_values_known_before_the_step(lines: list[str], flag: bool) -> None:
     agree(text, (6, 4), "float64", 0, {"flag": flag, "k": 3, "jit_compile": False})
 
 
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["a <- min(sum(grad, axis=1), sum(grad, axis=-1))"],
+        ["x = min(sum(grad, axis=1), sum(grad, axis=-1))", "one <- sum(where(flag, x, param))"],
+        ["when t > 1:", "    x = sum(grad, axis=0)", "otherwise:", "    x = grad", "one <- sum(x)"],
+    ],
+)
+def test_axes_that_are_the_same_and_branches_that_differ(
+    lines: list[str], shape: tuple[int, ...]
+) -> None:
+    """Values that are smaller, for some variables or in some branch, than their types say."""
+    text = program([*lines, "param <- param - lr * grad"])
+    agree(text, shape, "float64", 0, {"flag": True, "k": 3, "jit_compile": False})
+
+
 def test_initial_values_reduce_the_variable() -> None:
     text = program(
         ["param <- param - lr * (by_row * mean_of + one) * grad"],

@@ -107,8 +107,14 @@ def _branch(statement: ir.If, frame: Frame) -> None:
         frame.slots[name] = _union(condition, then.slots[name], orelse.slots[name])
     for name, kind in statement.joins:
         joined = select(condition, then.locals[name], orelse.locals[name])
+        if isinstance(kind.shape, ir.Tensor):  # not only as large as the branch that was taken
+            joined = _expanded(joined, _tensor_shape(kind.shape, frame.param.value.shape))
         outside = isinstance(kind.shape, ir.PerStep) or kind.kind is not ir.Kind.REAL
         frame.locals[name] = joined if outside else _rounded(joined, frame.form)
+
+
+def _expanded(value: Value, shape: tuple[int, ...]) -> Value:
+    return value.map(lambda part: np.broadcast_to(part, shape))
 
 
 def _union(condition: Truth, a: Bounded, b: Bounded) -> Bounded:
@@ -250,6 +256,14 @@ def slot_shape(slot: ir.Slot, shape: tuple[int, ...]) -> tuple[int, ...]:
             assert slot.axis is not None
             axis = _axis(slot.axis, len(shape))
             return tuple(1 if i == axis else size for i, size in enumerate(shape))
+
+
+def _tensor_shape(kind: ir.Tensor, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape of a tensor of a variable that has `shape`."""
+    reduced = {_axis(axis, len(shape)) for axis in kind.reduced if isinstance(axis, int)}
+    if "row" in kind.reduced:
+        reduced |= set(range(1, len(shape)))
+    return tuple(1 if i in reduced else size for i, size in enumerate(shape))
 
 
 def _axis(axis: int, rank: int) -> int | None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from itertools import count
 from typing import assert_never
 
+from optdsl.analysis.sizes import is_sized, sized_locals
 from optdsl.ir import Expr, If, Kind, Let, Old, Optimizer, Ref, Set, Shape, Stmt, Tensor, Type
 from optdsl.passes import Lowered, Named, expressions, is_static, walk
 from optdsl.printer import Scope, constant, literal
@@ -50,7 +51,8 @@ def update_body(optimizer: Optimizer, lowered: Lowered, *, masked: bool) -> Body
     static, parts = used_static(lowered, list(expressions(lowered.body)))
     old = _old_names([part.name for part in parts if isinstance(part, Old)], names)
     used = frozenset(part.name for part in parts if isinstance(part, Ref))
-    scope = Scope(names, old, lowered.fixed, "grad.dtype", masked=masked)
+    sized = sized_locals(lowered.body)
+    scope = Scope(names, old, lowered.fixed, "grad.dtype", sized=sized, masked=masked)
     types = {"param": Type(Kind.REAL, Tensor()), **{s.name: s.type for s in optimizer.slots}}
     context = _Context(Writer(scope, part_names(names)), types, count(1))
     opening = [line for name, line in _DIMS.items() if name in used]
@@ -145,8 +147,9 @@ def _assignment(name: str, value: Expr, context: _Context, indent: int) -> list[
 def _fitted(target: str, value: Expr, context: _Context, indent: int) -> list[str]:
     """An update, its value in the shape of the slot (or `param`) that it is for."""
     name, shape = context.scope.names[target], context.targets[target].shape
-    fits = value.type.shape == shape or not isinstance(shape, Tensor)
-    form = "{}" if fits and not is_static(value, context.scope.fixed) else f"_filled({name}, {{}})"
+    alike = value.type.shape == shape and is_sized(value, context.scope.sized)
+    fits = (alike or not isinstance(shape, Tensor)) and not is_static(value, context.scope.fixed)
+    form = "{}" if fits else f"_filled({name}, {{}})"
     return context.writer.assignment(name, value, indent, form)
 
 
@@ -208,7 +211,8 @@ def _tensor_if(statement: If, context: _Context, depth: int) -> list[str]:
 def _joined(name: str, type_: Type, branch: tuple[Stmt, ...], context: _Context) -> str:
     """A local at the end of a branch, in the shape that both branches share."""
     text = context.scope.names[name]
-    if not isinstance(type_.shape, Tensor) or _bound_shape(name, branch) == type_.shape:
+    fits = _bound_shape(name, branch) == type_.shape and name in context.scope.sized
+    if fits or not isinstance(type_.shape, Tensor):
         return text
     like = "grad"
     for axis in sorted(type_.shape.reduced, key=str):

@@ -1,0 +1,50 @@
+"""Which values are as large as their types say, for variables of every rank.
+
+A type names axes as they were written. That of `min(sum(x, axis=1), sum(x, axis=-1))` has both
+axes, since each operand has one of them; but those of a matrix are the same axis, so that there the
+value has size 1 along it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Set as AbstractSet
+from typing import assert_never
+
+from optdsl.ir import Call, Expr, If, Let, Ref, Role, Set, Stmt, Tensor
+from optdsl.ops import OPS, Rule
+
+
+def is_sized(expr: Expr, sized: AbstractSet[str]) -> bool:
+    """Whether a value is as large as its type says, if the locals in `sized` are."""
+    match expr:
+        case Ref(name, Role.LOCAL) if isinstance(expr.type.shape, Tensor):
+            return name in sized
+        case Call(op, (arg,)) if OPS[op].rule in (Rule.REDUCE_REAL, Rule.REDUCE_BOOL):
+            return is_sized(arg, sized)
+        case Call(_, args) if isinstance(expr.type.shape, Tensor):
+            alike = (arg for arg in args if arg.type.shape == expr.type.shape)
+            return any(is_sized(arg, sized) for arg in alike)
+        case _:
+            return True
+
+
+def sized_locals(body: tuple[Stmt, ...]) -> frozenset[str]:
+    """The locals that are as large as their types say wherever they are bound."""
+    found: dict[str, bool] = {}
+    _find(body, found)
+    return frozenset(name for name, is_large in found.items() if is_large)
+
+
+def _find(body: tuple[Stmt, ...], found: dict[str, bool]) -> None:
+    for statement in body:
+        match statement:
+            case Let(name, value):
+                sized = {known for known, is_large in found.items() if is_large}
+                found[name] = found.get(name, True) and is_sized(value, sized)
+            case If(_, then, orelse):
+                _find(then, found)
+                _find(orelse, found)
+            case Set():
+                pass
+            case _:
+                assert_never(statement)
