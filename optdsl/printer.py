@@ -154,11 +154,10 @@ def _spell(name: str, spelling: str, args: tuple[Expr, ...], scope: Scope) -> tu
     if spelling not in _PRECEDENCE:
         return f"{spelling}({', '.join(_arguments(name, args, scope))})", _ATOM
     if len(args) == 1:
+        rank = _PRECEDENCE["neg" if spelling == "-" else spelling]
         if spelling == "-":  # formatters part `-(x**y)` and `-(-x)` as well
-            return f"-{_grouped(args[0], _ATOM, scope)}", _PRECEDENCE["neg"]
-        return f"{spelling} {_grouped(args[0], _PRECEDENCE[spelling], scope)}", _PRECEDENCE[
-            spelling
-        ]
+            return f"-{_grouped(args[0], _ATOM, scope)}", rank
+        return f"{spelling} {_grouped(args[0], rank, scope)}", rank
     rank = _PRECEDENCE[spelling]
     # `a - (b - c)` and `(a ** b) ** c` keep their parentheses, `a < b` takes no comparison.
     left, right = (rank + 1, rank) if spelling == "**" else (rank, rank + 1)
@@ -208,9 +207,8 @@ def _reduction(call: Call, scope: Scope) -> str:
         return f"_{call.op}({arg}, mask{axis})"
     if call.axis is None:
         return reduction(call.op, arg, "")
-    return reduction(
-        call.op, arg, f", axis=_axes({scope.like}, {literal(call.axis)}), keepdims=True"
-    )
+    axes = f"_axes({scope.like}, {literal(call.axis)})"
+    return reduction(call.op, arg, f", axis={axes}, keepdims=True")
 
 
 def reduction(op: str, arg: str, axis: str) -> str:
