@@ -4,39 +4,44 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Sequence
 from itertools import count
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import tensorflow as tf
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 import optdsl
-from optdsl.interpreter import SparseGrad
+from optdsl.interpreter import Reference, SparseGrad
 from programs import program, programs
-from steps import normal
+from steps import binary, normal
 
 SHAPES: tuple[tuple[int, ...], ...] = ((6, 4), (5,), (2, 3, 4), ())
 STEPS = 3
 
 
-def gradients(shape: tuple[int, ...], seed: int, by_rows: bool) -> list[Any]:
+def values(shape: Sequence[int], dtype: str, seed: int) -> NDArray[np.float64]:
+    """Numbers that a dtype has."""
+    return (binary if dtype == "bfloat16" else normal)(shape, seed).astype(np.float64)
+
+
+def gradients(shape: tuple[int, ...], dtype: str, seed: int, by_rows: bool) -> list[Any]:
     """What the reference takes."""
-    found: list[Any] = []
-    for step in range(STEPS):
-        if by_rows:
-            found.append(SparseGrad([1, 0, 1], normal((3, *shape[1:]), seed + step).astype(float)))
-        else:
-            found.append(normal(shape, seed + step).astype(float))
-    return found
+    seeds = range(seed + 1, seed + 1 + STEPS)
+    if by_rows:
+        return [SparseGrad([1, 0, 1], values((3, *shape[1:]), dtype, seed)) for seed in seeds]
+    return [values(shape, dtype, seed) for seed in seeds]
 
 
 def tensors(grad: Any, dtype: str) -> Any:
     if isinstance(grad, SparseGrad):
         return tf.IndexedSlices(tensors(grad.values, dtype), tf.constant(grad.ids))
-    return tf.constant(grad, dtype)
+    return tf.cast(tf.constant(grad), dtype)
 
 
 def agree(
@@ -50,17 +55,17 @@ def agree(
         for hyper in compiled.optimizer.hypers
         if hyper.name in options
     }
-    reference = optdsl.interpreter.Reference(compiled.optimizer, hypers)
+    reference = Reference(compiled.optimizer, hypers)
     optimizer = optdsl.load(text).DrawnModule(**options)
-    start = normal(shape, seed).astype(float)
-    variable, state = tf.Variable(start, dtype=dtype), reference.init(start, dtype)
+    start = values(shape, dtype, seed)
+    variable, state = tf.Variable(tensors(start, dtype)), reference.init(start, dtype)
     for mode in ("dense", "rows")[: 1 + bool(shape)]:
-        for grad in gradients(shape, seed, by_rows=mode == "rows"):
+        for grad in gradients(shape, dtype, seed, by_rows=mode == "rows"):
             optimizer.apply([tensors(grad, dtype)], [variable])
             state = reference.step(state, grad, mode=options.get("sparse_mode"))
             results = {name: slots[0] for name, slots in optimizer.slots.items()}
             for name, bound in {"param": state.param, **state.slots}.items():
-                actual = (variable if name == "param" else results[name]).numpy()
+                actual = (variable if name == "param" else results[name]).numpy().astype(float)
                 assert bound.contains(actual).all(), (
                     f"{name} of a {dtype} {shape} after step {state.t} ({mode}):\n{actual}\n"
                     f"is not in [{bound.low}, {bound.high}]\n{text}"
@@ -188,7 +193,7 @@ def test_lines_stay_short(tmp_path: Path) -> None:
 CASES = st.tuples(
     programs(),
     st.sampled_from(SHAPES),
-    st.sampled_from(["float32", "float64"]),
+    st.sampled_from(["float32", "float64", "bfloat16"]),
     st.integers(0, 99),
     options,
 )

@@ -54,7 +54,9 @@ def filled(text: str, indent: str, hanging: str, width: int = WIDTH) -> list[str
 
 
 def assigned(target: str, text: str, indent: int) -> list[str]:
-    """`target = text` as lines that will be indented by `indent`."""
+    """`target = text`, without parentheses around it all, as lines to be indented by `indent`."""
+    while text.startswith("(") and _arguments(text[1:]):
+        text = text[1:-1]
     return _opened(f"{target} = ", text, indent)
 
 
