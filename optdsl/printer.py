@@ -131,11 +131,13 @@ def _tensor(call: Call, scope: Scope) -> tuple[str, int]:
 
 def _is_choice(args: tuple[Expr, ...], scope: Scope) -> bool:
     """Whether Python can choose for a `where`: between tensors alike, so that either will do."""
-    condition, *values = args
-    known = [is_static(value, scope.fixed) for value in values]
-    alike = len({value.type.shape for value in values}) == 1
-    sized = all(is_sized(value, scope.sized) for value in values)
-    return is_static(condition, scope.fixed) and alike and sized and not any(known)
+    condition, yes, no = args
+    return (
+        is_static(condition, scope.fixed)
+        and yes.type.shape == no.type.shape
+        and all(is_sized(value, scope.sized) for value in (yes, no))
+        and not any(is_static(value, scope.fixed) for value in (yes, no))
+    )
 
 
 def _literals(call: Call, scope: Scope) -> tuple[str, int]:

@@ -10,6 +10,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from generated import keras_class, module_class
+from optdsl.interpreter import SparseGrad
 
 CLASSES = {"keras": keras_class, "module": module_class}
 
@@ -47,6 +48,14 @@ def dense(values: Array, ids: Sequence[int] = IDS) -> tf.Tensor:
     for index, row in zip(ids, values, strict=True):
         summed[index] += row
     return tf.constant(summed)
+
+
+def tensors(grad: Any, dtype: tf.DType | str) -> Any:
+    """A gradient as TensorFlow has it, each number rounded to the variable's dtype."""
+    if isinstance(grad, SparseGrad):
+        ids = tf.constant(np.asarray(grad.ids), tf.int64)
+        return tf.IndexedSlices(tensors(grad.values, dtype), ids)
+    return tf.cast(tf.constant(grad, tf.float64), dtype)
 
 
 def fill_slots(optimizer: Any) -> None:

@@ -7,6 +7,7 @@ from math import isfinite
 from typing import Any
 
 import numpy as np
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -99,3 +100,13 @@ def row_ids(rows: int) -> st.SearchStrategy[list[int]]:
     one = st.integers(0, rows - 1)
     unique = st.lists(one, min_size=1, max_size=rows, unique=True)
     return st.one_of(st.just([]), unique, st.lists(one, min_size=2, max_size=2 * rows))
+
+
+def some(examples: int, *further: Phase) -> settings:
+    """A failure is reported as it is found; its smallest form takes the long tests below."""
+    return settings(
+        max_examples=examples,
+        deadline=None,
+        phases=(Phase.explicit, Phase.reuse, Phase.generate, *further),
+        suppress_health_check=list(HealthCheck),
+    )

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import Phase, given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -23,7 +23,8 @@ from generated import SPECS, keras_class, module_class, optimizer
 from optdsl import ir
 from optdsl.interpreter import Reference, SparseGrad, State
 from optdsl.interpreter.bounds import Bounded
-from strategies import GRADIENT_KINDS, SHAPES, gradient, hypers, row_ids
+from steps import tensors
+from strategies import GRADIENT_KINDS, SHAPES, gradient, hypers, row_ids, some
 
 CLASSES: dict[str, Callable[[str], Any]] = {"keras": keras_class, "module": module_class}
 VARIABLES = [(shape, dtype) for shape in SHAPES for dtype in ("float32", "float64")]
@@ -77,14 +78,6 @@ class Subject:
 
 def assign(variable: tf.Variable, value: Bounded) -> None:
     variable.assign(tf.cast(tf.constant(value.value, tf.float64), variable.dtype))
-
-
-def tensors(grad: Any, dtype: tf.DType) -> Any:
-    """A gradient as TensorFlow has it, each number rounded to the variable's dtype."""
-    if isinstance(grad, SparseGrad):
-        ids = tf.constant(np.asarray(grad.ids), tf.int64)
-        return tf.IndexedSlices(tensors(grad.values, dtype), ids)
-    return tf.cast(tf.constant(grad, tf.float64), dtype)
 
 
 def representable(values: Any, dtype: str) -> NDArray[np.float64]:
@@ -179,16 +172,6 @@ def sparse_steps(data: st.DataObject, variables: Variables) -> list[list[Any]]:
             values = gradient(kind, (len(ids), *shape[1:]), seed)
             steps[-1].append(SparseGrad(ids, representable(values, dtype)))
     return steps
-
-
-def some(examples: int, *further: Phase) -> settings:
-    """A failure is reported as it is found; its smallest form takes the long tests below."""
-    return settings(
-        max_examples=examples,
-        deadline=None,
-        phases=(Phase.explicit, Phase.reuse, Phase.generate, *further),
-        suppress_health_check=list(HealthCheck),
-    )
 
 
 def agree_on_dense(spec: str, data: st.DataObject) -> None:

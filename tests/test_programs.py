@@ -12,14 +12,15 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import optdsl
 from optdsl.interpreter import Reference, SparseGrad
 from programs import program, programs
-from steps import binary, normal
+from steps import binary, normal, tensors
+from strategies import some
 
 SHAPES: tuple[tuple[int, ...], ...] = ((6, 4), (5,), (2, 3, 4), ())
 STEPS = 3
@@ -36,12 +37,6 @@ def gradients(shape: tuple[int, ...], dtype: str, seed: int, by_rows: bool) -> l
     if by_rows:
         return [SparseGrad([1, 0, 1], values((3, *shape[1:]), dtype, seed)) for seed in seeds]
     return [values(shape, dtype, seed) for seed in seeds]
-
-
-def tensors(grad: Any, dtype: str) -> Any:
-    if isinstance(grad, SparseGrad):
-        return tf.IndexedSlices(tensors(grad.values, dtype), tf.constant(grad.ids))
-    return tf.cast(tf.constant(grad), dtype)
 
 
 def agree(
@@ -80,15 +75,6 @@ options = st.fixed_dictionaries(
         "sparse_mode": st.sampled_from([None, "exact", "lazy"]),
     }
 )
-
-
-def some(examples: int, *further: Phase) -> settings:
-    return settings(
-        max_examples=examples,
-        deadline=None,
-        phases=(Phase.explicit, Phase.reuse, Phase.generate, *further),
-        suppress_health_check=list(HealthCheck),
-    )
 
 
 @pytest.mark.parametrize("flag", [True, False])

@@ -127,25 +127,26 @@ def test_fit_goes_on_after_loading(tmp_path: Path, spec: str, embedding: bool) -
         np.testing.assert_array_equal(first, second)
 
 
+def assert_goes_on_after_loading(model: keras.Model, file: Path) -> None:
+    """A model that was saved and loaded trains on as the original does."""
+    model.save(file)
+    loaded = keras.models.load_model(file)
+    fit(model)
+    fit(loaded)
+    assert_same_models(model, loaded)
+
+
 @pytest.mark.parametrize("slot_dtype", ["float16", "bfloat16"])
 def test_16_bit_slots_are_saved(tmp_path: Path, slot_dtype: str) -> None:
     """NumPy itself has no bfloat16."""
     model = compiled(keras_class("adam")(0.05, slot_dtype=slot_dtype))
     fit(model)
-    model.save(tmp_path / "model.keras")
-    loaded = keras.models.load_model(tmp_path / "model.keras")
-    fit(model)
-    fit(loaded)
-    assert_same_models(model, loaded)
+    assert_goes_on_after_loading(model, tmp_path / "model.keras")
 
 
 def test_a_model_that_was_never_trained(tmp_path: Path) -> None:
     model = compiled(keras_class("adam")(0.05))
-    model.save(tmp_path / "model.keras")
-    loaded = keras.models.load_model(tmp_path / "model.keras")
-    fit(model)
-    fit(loaded)
-    assert_same_models(model, loaded)
+    assert_goes_on_after_loading(model, tmp_path / "model.keras")
 
 
 def test_layers_of_the_same_name_in_nested_models(tmp_path: Path) -> None:
@@ -159,11 +160,7 @@ def test_layers_of_the_same_name_in_nested_models(tmp_path: Path) -> None:
     model = keras.Sequential([keras.Input((3,)), block("one"), block("two"), block("three")])
     model.compile(keras_class("adam")(0.05), "mse", jit_compile=False)
     fit(model)
-    model.save(tmp_path / "model.keras")
-    loaded = keras.models.load_model(tmp_path / "model.keras")
-    fit(model)
-    fit(loaded)
-    assert_same_models(model, loaded)
+    assert_goes_on_after_loading(model, tmp_path / "model.keras")
 
 
 def test_weights_that_are_loaded_before_build(tmp_path: Path) -> None:

@@ -30,20 +30,23 @@ def is_sized(expr: Expr, sized: AbstractSet[str]) -> bool:
 
 def sized_locals(body: tuple[Stmt, ...]) -> frozenset[str]:
     """The locals that are as large as their types say wherever they are bound."""
-    found: dict[str, bool] = {}
-    _find(body, found)
-    return frozenset(name for name, is_large in found.items() if is_large)
+    sized: set[str] = set()
+    _find(body, sized, set())
+    return frozenset(sized)
 
 
-def _find(body: tuple[Stmt, ...], found: dict[str, bool]) -> None:
+def _find(body: tuple[Stmt, ...], sized: set[str], smaller: set[str]) -> None:
+    """Puts the locals of a body into one of two sets; one of each kind makes it smaller."""
     for statement in body:
         match statement:
-            case Let(name, value):
-                sized = {known for known, is_large in found.items() if is_large}
-                found[name] = found.get(name, True) and is_sized(value, sized)
+            case Let(name, value) if name not in smaller and is_sized(value, sized):
+                sized.add(name)
+            case Let(name):
+                sized.discard(name)
+                smaller.add(name)
             case If(_, then, orelse):
-                _find(then, found)
-                _find(orelse, found)
+                _find(then, sized, smaller)
+                _find(orelse, sized, smaller)
             case Set():
                 pass
             case _:

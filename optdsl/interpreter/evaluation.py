@@ -245,17 +245,8 @@ def _split(
 
 def slot_shape(slot: ir.Slot, shape: tuple[int, ...]) -> tuple[int, ...]:
     """The shape of a slot of a variable that has `shape`."""
-    match slot.shape:
-        case ir.SlotShape.PARAM:
-            return shape
-        case ir.SlotShape.SCALAR:
-            return ()
-        case ir.SlotShape.ROW:
-            return shape[:1] + (1,) * len(shape[1:])
-        case ir.SlotShape.REDUCED:
-            assert slot.axis is not None
-            axis = _axis(slot.axis, len(shape))
-            return tuple(1 if i == axis else size for i, size in enumerate(shape))
+    kind = slot.type.shape
+    return _tensor_shape(kind, shape) if isinstance(kind, ir.Tensor) else ()
 
 
 def _tensor_shape(kind: ir.Tensor, shape: tuple[int, ...]) -> tuple[int, ...]:

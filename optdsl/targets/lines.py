@@ -34,12 +34,9 @@ class Writer:
     def assignment(self, target: str, expr: Expr, indent: int, form: str = "{}") -> list[str]:
         """`target = form.format(expr)` as lines, to be indented by `indent`."""
         frame = max(len(f"{target} = {form.format('')}"), _LONGEST_PART)
-        if form != "{}":
-            before, text = self.value(expr, WIDTH - indent - frame, indent)
-            return [*before, f"{target} = {form.format(text)}"]
         parts: _Parts = []
         short = self._shortened(expr, WIDTH - indent - frame, parts)
-        parts.append((target, expression(short, self.scope)))
+        parts.append((target, form.format(expression(short, self.scope))))
         return [line for part in parts for line in assigned(*part, indent)]
 
     def _shortened(self, expr: Expr, room: int, before: _Parts) -> Expr:
