@@ -9,7 +9,7 @@ from fractions import Fraction
 from math import inf
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from optdsl import intervals as iv
@@ -151,6 +151,7 @@ def test_reductions(argument: tuple[Interval, float], other: list[float]) -> Non
     assert _holds(iv.norm(x), root.sqrt(_DIGITS))
 
 
+@example(left=(Interval(-0.5, 0.5), 0.0), right=(iv.of(-1, 1, whole=True, nonzero=True), 1.0))
 @given(left=_around(_extreme), right=_around(_extreme))
 def test_sets(left: tuple[Interval, float], right: tuple[Interval, float]) -> None:
     (x, a), (y, b) = left, right

@@ -66,8 +66,8 @@ def of(
     low_open = low_open or low == -inf or (nonzero and low == 0)
     high_open = high_open or high == inf or (nonzero and high == 0)
     if whole:
-        low, low_open = _tight_low(low, low_open)
-        high, high_open = _tight_low(-high, high_open)
+        low, low_open = _tight_low(low, low_open, nonzero)
+        high, high_open = _tight_low(-high, high_open, nonzero)
         high = -high
     if low > high or (low == high and (low_open or high_open)):
         return EMPTY
@@ -76,12 +76,13 @@ def of(
     return Interval(low + 0.0, high + 0.0, low_open, high_open, whole, nonzero and low < 0 < high)
 
 
-def _tight_low(low: float, low_open: bool) -> tuple[float, bool]:
-    """The smallest whole number above a low end; infinite ends stay."""
+def _tight_low(low: float, low_open: bool, nonzero: bool) -> tuple[float, bool]:
+    """The smallest whole number above a low end, other than 0 if so; infinite ends stay."""
     if math.isinf(low) or abs(low) >= 2**53:
         return low, low_open
     tight = float(math.ceil(low))
-    return (tight + 1, False) if low_open and tight == low else (tight, False)
+    left_out = (low_open and tight == low) or (nonzero and tight == 0)
+    return (tight + 1, False) if left_out else (tight, False)
 
 
 def normal(x: Interval) -> Interval:
