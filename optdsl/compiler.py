@@ -112,7 +112,8 @@ def compile_source(source: SourceFile) -> Compiled:
     if optimizer is None or _has_error(diagnostics):
         return Compiled(source, spec, None, ordered(diagnostics))
     diagnostics += unused.unused(optimizer, spec)
-    diagnostics += domain.domain(optimizer, source).diagnostics
+    for case in optimizer.cases:
+        diagnostics += domain.domain(case, optimizer.hypers, source).diagnostics
     return Compiled(source, spec, optimizer, ordered(diagnostics))
 
 

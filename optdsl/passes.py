@@ -12,15 +12,17 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import assert_never
 
+from optdsl import ir
 from optdsl.ir import (
     Call,
+    Case,
     Const,
     Expr,
+    Hyper,
     If,
     Kind,
     Let,
     Old,
-    Optimizer,
     PerStep,
     Ref,
     Role,
@@ -58,18 +60,13 @@ class Lowered:
     fixed: frozenset[str]
 
 
-def per_step(optimizer: Optimizer) -> tuple[tuple[str, Expr], ...]:
-    """What a step computes once for all variables: names and expressions."""
-    return tuple((scalar.name, scalar.value) for scalar in lower(optimizer).scalars)
-
-
-def lower(optimizer: Optimizer) -> Lowered:
-    """Splits the step of a checked optimizer."""
-    fixed = {hyper.name for hyper in optimizer.hypers if hyper.kind is not Kind.REAL}
-    taken = {slot.name for slot in optimizer.slots} | set(_TUPLE_METHODS)
-    taken.update(_tensor_locals(optimizer.step, fixed))
+def lower(case: Case, hypers: tuple[Hyper, ...]) -> Lowered:
+    """Splits the step of one case of a checked optimizer."""
+    fixed = {hyper.name for hyper in hypers if hyper.kind is not Kind.REAL}
+    taken = {slot.name for slot in case.slots} | set(_TUPLE_METHODS)
+    taken.update(_tensor_locals(case.step, fixed))
     lift = _Lift(taken, fixed, {}, {})
-    body = _statements(optimizer.step, {}, lift)
+    body = _statements(case.step, {}, lift)
     return Lowered(
         static=tuple(lift.static.values()),
         scalars=tuple(lift.scalars.values()),
@@ -88,33 +85,11 @@ def is_static(expr: Expr, fixed: AbstractSet[str]) -> bool:
         case Old():
             return False
         case Call(op, args):
-            if op in _PARTIAL and not any(isinstance(part, Ref) for part in walk(expr)):
+            if op in _PARTIAL and not any(isinstance(part, Ref) for part in ir.parts(expr)):
                 return False
             return all(is_static(arg, fixed) for arg in args)
         case _:
             assert_never(expr)
-
-
-def walk(expr: Expr) -> Iterator[Expr]:
-    """An expression and all its parts, outermost first."""
-    yield expr
-    if isinstance(expr, Call):
-        for arg in expr.args:
-            yield from walk(arg)
-
-
-def expressions(body: tuple[Stmt, ...]) -> Iterator[Expr]:
-    """The expressions that statements hold, nested statements included."""
-    for statement in body:
-        match statement:
-            case Let(_, value) | Set(_, value):
-                yield value
-            case If(condition, then, orelse):
-                yield condition
-                yield from expressions(then)
-                yield from expressions(orelse)
-            case _:
-                assert_never(statement)
 
 
 @dataclass(slots=True)
@@ -149,14 +124,12 @@ class _Lift:
 
 def _tensor_locals(body: tuple[Stmt, ...], fixed: AbstractSet[str]) -> Iterator[str]:
     """The locals that may stay in the body: their names are not for scalars."""
-    for statement in body:
+    for statement in ir.statements(body):
         match statement:
             case Let(name, value):
                 if not isinstance(value.type.shape, PerStep) and not is_static(value, fixed):
                     yield name
-            case If(_, then, orelse, joins):
-                yield from _tensor_locals(then, fixed)
-                yield from _tensor_locals(orelse, fixed)
+            case If(joins=joins):
                 yield from (name for name, _ in joins)
             case Set():
                 pass
@@ -227,27 +200,28 @@ def _with_local(
 
 
 def _substitute(expr: Expr, locals_: dict[str, Expr]) -> Expr:
-    match expr:
-        case Ref(name, Role.LOCAL) if name in locals_:
-            return locals_[name]
-        case Call(_, args):
-            return replace(expr, args=tuple(_substitute(arg, locals_) for arg in args))
-        case Const() | Ref() | Old():
-            return expr
-        case _:
-            assert_never(expr)
+    """The expression with the values of the locals that are not tensors."""
+
+    def value(part: Expr) -> Expr | None:
+        match part:
+            case Ref(name, Role.LOCAL):
+                return locals_.get(name)
+            case _:
+                return None
+
+    return ir.rewrite(expr, value)
 
 
 def _lifted(expr: Expr, lift: _Lift) -> Expr:
     """The expression with its largest per-step parts lifted; literals and fixed values stay."""
-    if isinstance(expr.type.shape, PerStep):
-        named = isinstance(expr, Ref) and expr.role is Role.LOCAL
-        return expr if named or is_static(expr, lift.fixed) else lift.scalar(expr)
-    match expr:
-        case Call(_, args):
-            return replace(expr, args=tuple(_lifted(arg, lift) for arg in args))
-        case _:
-            return expr
+
+    def named(part: Expr) -> Expr | None:
+        if not isinstance(part.type.shape, PerStep):
+            return None
+        known = isinstance(part, Ref) and part.role is Role.LOCAL
+        return part if known or is_static(part, lift.fixed) else lift.scalar(part)
+
+    return ir.rewrite(expr, named)
 
 
 _WORDS: dict[str, Callable[[list[str]], str]] = {

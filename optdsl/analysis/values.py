@@ -93,9 +93,9 @@ class Program:
             todo.extend(fresh)
 
 
-def program(optimizer: ir.Optimizer) -> Program:
-    """The step of an optimizer, and the initial values of its slots, as values."""
-    return _Builder().build(optimizer)
+def program(case: ir.Case) -> Program:
+    """A step, and the initial values of its slots, as values."""
+    return _Builder().build(case)
 
 
 class _Builder:
@@ -113,11 +113,11 @@ class _Builder:
         self.inputs: dict[str, int] = {}
         self.fuel = _MOST_REFRESHED
 
-    def build(self, optimizer: ir.Optimizer) -> Program:
-        initial = {slot.name: self.lower(slot.initial, 0, {}) for slot in optimizer.slots}
-        env = {slot.name: self.input(slot.name, slot.type) for slot in optimizer.slots}
+    def build(self, case: ir.Case) -> Program:
+        initial = {slot.name: self.lower(slot.initial, 0, {}) for slot in case.slots}
+        env = {slot.name: self.input(slot.name, slot.type) for slot in case.slots}
         env["param"] = self.input("param", ir.Type(ir.Kind.REAL, ir.Tensor()))
-        env = self.statements(optimizer.step, 0, env)
+        env = self.statements(case.step, 0, env)
         final = {name: env[name] for name in ("param", *initial)}
         return Program(
             tuple(self.nodes),

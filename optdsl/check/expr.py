@@ -40,7 +40,7 @@ def infer_whole(expr: syntax.Expr, scope: Scope) -> ir.Expr | None:
     budget = scope.budget
     try:
         value = infer(expr, scope)
-        if value is not None and _depth(value) > MAX_DEPTH:
+        if value is not None and ir.depth(value) > MAX_DEPTH:
             raise LimitError(TOO_DEEP)
     except LimitError as error:
         budget.depth = 0
@@ -50,17 +50,6 @@ def infer_whole(expr: syntax.Expr, scope: Scope) -> ir.Expr | None:
         budget.is_reported = budget.nodes > MAX_NODES
         return None
     return value
-
-
-def _depth(expr: ir.Expr) -> int:
-    """How deep an IR expression is nested, with macro arguments in their place."""
-    deepest, stack = 0, [(expr, 1)]
-    while stack:
-        node, depth = stack.pop()
-        deepest = max(deepest, depth)
-        if isinstance(node, ir.Call):
-            stack += [(arg, depth + 1) for arg in node.args]
-    return deepest
 
 
 def infer(expr: syntax.Expr, scope: Scope) -> ir.Expr | None:

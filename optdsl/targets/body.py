@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from itertools import count
 from typing import assert_never
 
+from optdsl import ir
 from optdsl.analysis.sizes import is_sized, sized_locals
-from optdsl.ir import Expr, If, Kind, Let, Old, Optimizer, Ref, Set, Shape, Stmt, Tensor, Type
-from optdsl.passes import Lowered, Named, expressions, is_static, walk
+from optdsl.ir import Case, Expr, If, Kind, Let, Old, Ref, Set, Shape, Stmt, Tensor, Type
+from optdsl.passes import Lowered, Named, is_static
 from optdsl.printer import Scope, constant, literal
 from optdsl.records import record
 from optdsl.targets.lines import Writer, part_names
@@ -45,15 +46,15 @@ class _Context:
         return self.writer.scope
 
 
-def update_body(optimizer: Optimizer, lowered: Lowered, *, masked: bool) -> Body:
+def update_body(case: Case, lowered: Lowered, *, masked: bool) -> Body:
     """The statements of a step as Python lines, each under the equation it came from."""
-    names = names_of(optimizer, lowered)
-    static, parts = used_static(lowered, list(expressions(lowered.body)))
+    names = names_of(case, lowered)
+    static, parts = used_static(lowered, list(ir.expressions(lowered.body)))
     old = _old_names([part.name for part in parts if isinstance(part, Old)], names)
     used = frozenset(part.name for part in parts if isinstance(part, Ref))
     sized = sized_locals(lowered.body)
     scope = Scope(names, old, lowered.fixed, "grad.dtype", sized=sized, masked=masked)
-    types = {"param": Type(Kind.REAL, Tensor()), **{s.name: s.type for s in optimizer.slots}}
+    types = {"param": Type(Kind.REAL, Tensor()), **{s.name: s.type for s in case.slots}}
     context = _Context(Writer(scope, part_names(names)), types, count(1))
     opening = [line for name, line in _DIMS.items() if name in used]
     for named in static:
@@ -65,18 +66,18 @@ def update_body(optimizer: Optimizer, lowered: Lowered, *, masked: bool) -> Body
 
 def used_static(lowered: Lowered, roots: list[Expr]) -> tuple[list[Named], list[Expr]]:
     """The static values that expressions need, in order, and all parts of both."""
-    parts = [part for expr in roots for part in walk(expr)]
+    parts = [part for expr in roots for part in ir.parts(expr)]
     needed: list[Named] = []
     for named in reversed(lowered.static):
         if any(isinstance(part, Ref) and part.name == named.name for part in parts):
             needed.insert(0, named)
-            parts += walk(named.value)
+            parts += ir.parts(named.value)
     return needed, parts
 
 
-def names_of(optimizer: Optimizer, lowered: Lowered) -> dict[str, str]:
+def names_of(case: Case, lowered: Lowered) -> dict[str, str]:
     """How the update function spells every name that can occur in it."""
-    own = [*(slot.name for slot in optimizer.slots), *_locals(lowered.body)]
+    own = [*(slot.name for slot in case.slots), *ir.bound(lowered.body)]
     own += [named.name for named in lowered.static]
     given = ("grad", "param", *_DIMS)
     return {
@@ -95,20 +96,6 @@ def _old_names(read: list[str], names: dict[str, str]) -> dict[str, str]:
             spelling += "_"
         old[name] = spelling
     return old
-
-
-def _locals(body: tuple[Stmt, ...]) -> Iterator[str]:
-    for statement in body:
-        match statement:
-            case Let(name):
-                yield name
-            case If(_, then, orelse):
-                yield from _locals(then)
-                yield from _locals(orelse)
-            case Set():
-                pass
-            case _:
-                assert_never(statement)
 
 
 def _block(body: tuple[Stmt, ...], context: _Context, depth: int) -> list[str]:
@@ -177,11 +164,8 @@ def _chosen(statement: If, branch: tuple[Stmt, ...], context: _Context, depth: i
 def _tensor_if(statement: If, context: _Context, depth: int) -> list[str]:
     """A branch that is chosen in every step: only one of the two functions runs."""
     names = context.scope.names
-    updated = [
-        name
-        for name in context.targets
-        if name in {*_updated(statement.then), *_updated(statement.orelse)}
-    ]
+    changed = {*ir.updated(statement.then), *ir.updated(statement.orelse)}
+    updated = [name for name in context.targets if name in changed]
     results = [*updated, *(name for name, _ in statement.joins)]
     if not results:
         return []
@@ -231,20 +215,6 @@ def _bound_shape(name: str, branch: tuple[Stmt, ...]) -> Shape:
             case _:
                 pass
     raise AssertionError(f"{name} is not bound here")
-
-
-def _updated(body: tuple[Stmt, ...]) -> Iterator[str]:
-    for statement in body:
-        match statement:
-            case Set(target):
-                yield target
-            case If(_, then, orelse):
-                yield from _updated(then)
-                yield from _updated(orelse)
-            case Let():
-                pass
-            case _:
-                assert_never(statement)
 
 
 def _indented(lines: list[str]) -> list[str]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from itertools import count
 
+from optdsl import ir
 from optdsl.ir import Call, Expr, Ref, Role
-from optdsl.passes import is_static, walk
+from optdsl.passes import is_static
 from optdsl.printer import Scope, constant, expression
 from optdsl.records import record, replace
 from optdsl.targets.text import WIDTH, assigned
@@ -60,7 +61,7 @@ class Writer:
     def _named(self, part: Expr, text: str, before: _Parts) -> Ref:
         """A name for a part, assigned in `before`; a literal becomes a tensor on the way."""
         name, static = next(self.parts), is_static(part, self.scope.fixed)
-        literal = static and not any(isinstance(each, Ref) for each in walk(part))
+        literal = static and not any(isinstance(each, Ref) for each in ir.parts(part))
         before.append((name, constant(text, part, self.scope) if literal else text))
         role = Role.DIM if static and not literal else Role.LOCAL
         return Ref(name, role, part.type, part.span)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple, assert_never
 
-from optdsl.ir import Call, Const, Expr, Kind, Optimizer, Ref, Role, Slot, SlotShape
-from optdsl.passes import Lowered, expressions, is_static, walk
+from optdsl import ir
+from optdsl.ir import Call, Case, Const, Expr, Hyper, Kind, Ref, Role, Slot, SlotShape
+from optdsl.passes import Lowered, is_static
 from optdsl.printer import Scope, mixes_rows, reduction
 from optdsl.targets.body import comment, names_of, update_body, used_static
 from optdsl.targets.lines import Writer, part_names
@@ -53,32 +54,29 @@ class RuleView(NamedTuple):
     reductions: tuple[ReductionView, ...]
 
 
-def rule(optimizer: Optimizer, lowered: Lowered) -> RuleView:
+def rule(case: Case, hypers: tuple[Hyper, ...], lowered: Lowered) -> RuleView:
     """The functions of a rule, and which helpers they call."""
     calls = [
-        part
-        for expr in expressions(lowered.body)
-        for part in walk(expr)
-        if isinstance(part, Call) and mixes_rows(part)
+        part for part in ir.all_parts(lowered.body) if isinstance(part, Call) and mixes_rows(part)
     ]
-    scalars, scalar_lines, scalar_static = _scalars(optimizer, lowered)
-    initial, initial_lines = _initial(optimizer, lowered)
-    update_lines, used = _update(optimizer, lowered, masked=bool(calls))
+    scalars, scalar_lines, scalar_static = _scalars(hypers, lowered)
+    initial, initial_lines = _initial(case, hypers, lowered)
+    update_lines, used = _update(case, lowered, masked=bool(calls))
     text = "\n".join([*scalar_lines, *initial_lines, *update_lines])
     text += "\n".join(field.value for field in (*scalars, *initial))
-    fixed = [hyper.name for hyper in optimizer.hypers if hyper.kind is not Kind.REAL]
+    fixed = [hyper.name for hyper in hypers if hyper.kind is not Kind.REAL]
     scalar_fixed = tuple(name for name in fixed if name in scalar_static)
-    initials = [part for slot in optimizer.slots for part in walk(slot.initial)]
+    initials = [part for slot in case.slots for part in ir.parts(slot.initial)]
     read_at_start = {part.name for part in initials if isinstance(part, Ref)}
     starts = tuple(name for name in fixed if name in read_at_start)
     return RuleView(
         scalars=scalars,
         scalar_lines=scalar_lines,
         scalar_fixed=scalar_fixed,
-        scalar_parameters=_parameters("t: tf.Tensor, hyper: _Hypers", optimizer, scalar_fixed),
+        scalar_parameters=_parameters("t: tf.Tensor, hyper: _Hypers", hypers, scalar_fixed),
         scalar_options="".join(f", options.{name}" for name in scalar_fixed),
         initial=initial,
-        initial_parameters=_parameters("param: tf.Tensor, hyper: _Hypers", optimizer, starts),
+        initial_parameters=_parameters("param: tf.Tensor, hyper: _Hypers", hypers, starts),
         initial_fixed=starts,
         initial_lines=initial_lines,
         starts_at_param="param" in read_at_start,
@@ -94,9 +92,9 @@ def rule(optimizer: Optimizer, lowered: Lowered) -> RuleView:
     )
 
 
-def _parameters(given: str, optimizer: Optimizer, names: tuple[str, ...]) -> str:
+def _parameters(given: str, hypers: tuple[Hyper, ...], names: tuple[str, ...]) -> str:
     """A function's parameters: those that every rule has, and int and bool hyperparameters."""
-    kinds = {hyper.name: hyper.kind.value for hyper in optimizer.hypers}
+    kinds = {hyper.name: hyper.kind.value for hyper in hypers}
     own = [f"{spelled(name)}: {kinds[name]}" for name in names]
     return (
         given
@@ -109,24 +107,23 @@ def _parameters(given: str, optimizer: Optimizer, names: tuple[str, ...]) -> str
 
 
 def _scalars(
-    optimizer: Optimizer, lowered: Lowered
+    hypers: tuple[Hyper, ...], lowered: Lowered
 ) -> tuple[tuple[Field, ...], tuple[str, ...], frozenset[str]]:
     """The fields of a step's scalars, the lines before them, and the names that are read."""
     static, parts = used_static(lowered, [scalar.value for scalar in lowered.scalars])
     read = {part.name for part in parts if isinstance(part, Ref)}
     own = {named.name: spelled(named.name) for named in (*static, *lowered.scalars)}
-    hypers = {
+    given = {
         hyper.name: f"hyper.{hyper.name}" if hyper.kind is Kind.REAL else spelled(hyper.name)
-        for hyper in optimizer.hypers
+        for hyper in hypers
     }
-    scope = Scope({**own, **hypers}, {}, lowered.fixed, "tf.float64")
+    scope = Scope({**own, **given}, {}, lowered.fixed, "tf.float64")
     writer = Writer(scope, part_names(scope.names))
     lines = ["t_real = tf.cast(t, tf.float64)"] if any(map(_is_real_t, parts)) else []
     for named in static:
         lines += writer.assignment(own[named.name], named.value, 4)
     referred = {part.name for part in parts if isinstance(part, Ref) and part.role is Role.LOCAL}
-    body_parts = [part for expr in expressions(lowered.body) for part in walk(expr)]
-    wanted = {part.name for part in body_parts if isinstance(part, Ref)}
+    wanted = {part.name for part in ir.all_parts(lowered.body) if isinstance(part, Ref)}
     fields = []
     for scalar in lowered.scalars:
         if scalar.equation or scalar.name in referred:
@@ -152,16 +149,18 @@ def _is_real_t(part: Expr) -> bool:
 # --- before the first step -----------------------------------------------------------------------
 
 
-def _initial(optimizer: Optimizer, lowered: Lowered) -> tuple[tuple[Field, ...], tuple[str, ...]]:
+def _initial(
+    case: Case, hypers: tuple[Hyper, ...], lowered: Lowered
+) -> tuple[tuple[Field, ...], tuple[str, ...]]:
     """The slots' initial values, and the lines before them."""
     names = {"param": "param"}
-    for hyper in optimizer.hypers:
+    for hyper in hypers:
         real = f"tf.cast(hyper.{hyper.name}, param.dtype)"
         names[hyper.name] = real if hyper.kind is Kind.REAL else spelled(hyper.name)
     scope = Scope(names, {}, lowered.fixed, "param.dtype", like="param")
     writer = Writer(scope, part_names(names))
     fields, lines = [], []
-    for slot in optimizer.slots:
+    for slot in case.slots:
         form = _initial_form(slot, static=is_static(slot.initial, lowered.fixed))
         before, text = writer.value(slot.initial, WIDTH - len(slot.name) - len(form) - 10, 4)
         lines += before
@@ -196,16 +195,16 @@ def _initial_form(slot: Slot, *, static: bool) -> str:
 
 
 def _update(
-    optimizer: Optimizer, lowered: Lowered, *, masked: bool
+    case: Case, lowered: Lowered, *, masked: bool
 ) -> tuple[tuple[str, ...], frozenset[str]]:
     """The whole body of the update function, and the names that it reads."""
-    body = update_body(optimizer, lowered, masked=masked)
-    names = names_of(optimizer, lowered)
-    slots = [names[slot.name] for slot in optimizer.slots]
+    body = update_body(case, lowered, masked=masked)
+    names = names_of(case, lowered)
+    slots = [names[slot.name] for slot in case.slots]
     unpack = f"({slots[0]},) = slots" if len(slots) == 1 else f"{', '.join(slots)} = slots"
     opening = [unpack]
     if len(unpack) + 4 > WIDTH:
-        opening = [f"{names[slot.name]} = slots.{slot.name}" for slot in optimizer.slots]
+        opening = [f"{names[slot.name]} = slots.{slot.name}" for slot in case.slots]
     ending = call("return param, _Slots", slots, "", 4)
     return (*(opening if slots else ()), *body.lines, *ending), body.used
 

@@ -75,8 +75,9 @@ def view(
     reals = tuple(hypers[name] for name in hypers if kinds[name] is Kind.REAL)
     fixed = tuple(hypers[name] for name in hypers if kinds[name] is not Kind.REAL)
     summary, description = _documentation(optimizer)
-    sparse = sparsity(optimizer)
-    lines = rule(optimizer, lower(optimizer))
+    (case,) = optimizer.cases
+    sparse = sparsity(case, optimizer.hypers)
+    lines = rule(case, optimizer.hypers, lower(case, optimizer.hypers))
     names = [optimizer.name] * keras + [f"{optimizer.name}Module"] * module
     return View(
         version=optdsl.__version__,
@@ -96,11 +97,11 @@ def view(
         learning_rate=hypers.get("learning_rate"),
         has_learning_rate="learning_rate" in hypers,
         owns_weight_decay="weight_decay" in hypers,
-        slots=tuple(_slot(slot) for slot in optimizer.slots),
+        slots=tuple(_slot(slot) for slot in case.slots),
         rule=lines,
         rows_suffice=sparse.touched_rows,
         rows_suffice_rank=sparse.min_rank,
-        sparse_mode=optimizer.sparse,
+        sparse_mode=case.sparse,
         uses_math=lines.uses_math or any("math." in each.descriptor for each in hypers.values()),
         keras=keras,
         module=module,
