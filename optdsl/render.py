@@ -8,10 +8,11 @@ from functools import cache
 import jinja2
 from jinja2.bccache import Bucket
 
-from optdsl import __version__, resources
+from optdsl import resources
 from optdsl.cache import folder
 from optdsl.ir import Optimizer
 from optdsl.targets.view import view
+from optdsl.version import __version__
 
 
 def render(optimizer: Optimizer, *, spec_path: str, spec_hash: str, target: str) -> str:

@@ -8,13 +8,13 @@ from __future__ import annotations
 from math import inf
 from typing import NamedTuple
 
-import optdsl
 from optdsl.analysis.sparsity import sparsity
 from optdsl.intervals import Interval
 from optdsl.ir import Hyper, Kind, Optimizer, Slot, SlotShape
 from optdsl.passes import lower
 from optdsl.targets.rule import RuleView, rule
 from optdsl.targets.text import docstring_text, filled, indented, spelled
+from optdsl.version import __version__
 
 
 class HyperView(NamedTuple):
@@ -80,7 +80,7 @@ def view(
     lines = rule(case, optimizer.hypers, lower(case, optimizer.hypers))
     names = [optimizer.name] * keras + [f"{optimizer.name}Module"] * module
     return View(
-        version=optdsl.__version__,
+        version=__version__,
         spec_path=docstring_text(spec_path),
         spec_hash=spec_hash,
         name=optimizer.name,
