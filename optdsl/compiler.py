@@ -40,7 +40,7 @@ class Compiled:
         """Whether there are no errors; warnings do not count."""
         return self.optimizer is not None
 
-    def source(self, target: Target = "all") -> str:
+    def source(self, target: Target = "all", *, standalone: bool = False) -> str:
         """The generated Python file.
 
         Raises:
@@ -50,11 +50,24 @@ class Compiled:
         if target not in TARGETS:
             raise ValueError(f"target must be one of {', '.join(TARGETS)}, got {target!r}")
         optimizer = self._checked()
-        from optdsl import render  # Jinja is needed here only
+        from optdsl.analysis.sparsity import sparsity
+        from optdsl.passes.lowering import lower
+        from optdsl.targets.render import render  # Jinja is needed here only
+        from optdsl.targets.tensorflow import TENSORFLOW
+        from optdsl.targets.view import view
 
-        return render.render(
-            optimizer, spec_path=self.base_name, spec_hash=self.hash, target=target
+        (case,) = optimizer.cases
+        page = view(
+            optimizer,
+            lower(case, optimizer.hypers),
+            sparsity(case, optimizer.hypers),
+            TENSORFLOW,
+            spec=self.base_name,
+            spec_hash=self.hash,
+            classes=target,
+            standalone=standalone,
         )
+        return render(page, TENSORFLOW.template)
 
     def reference(self) -> Reference:
         """The NumPy reference: the rule itself, run in float64.

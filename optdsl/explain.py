@@ -7,11 +7,12 @@ from collections.abc import Iterable, Sequence
 from typing import assert_never
 
 from optdsl import format as layout
-from optdsl import ir, passes, syntax
+from optdsl import ir, syntax
 from optdsl.analysis.cost import FLOAT32_BYTES, cost, size
 from optdsl.analysis.domain import DomainReport, domain
 from optdsl.analysis.sparsity import Sparsity, sparsity
 from optdsl.ops import OPS, Form
+from optdsl.passes.lowering import lower
 from optdsl.source import SourceFile
 
 _WIDTH = 100
@@ -112,7 +113,7 @@ def _state(case: ir.Case) -> list[str]:
 
 
 def _once(case: ir.Case, hypers: tuple[ir.Hyper, ...]) -> list[str]:
-    lowered = passes.lower(case, hypers)
+    lowered = lower(case, hypers)
     scalars = [(scalar.name, _text(scalar.value)) for scalar in lowered.scalars]
     rows = [(name, f"= {text}") for name, text in scalars if name != text]
     given = [name for name, text in scalars if name == text]

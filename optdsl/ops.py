@@ -99,6 +99,22 @@ class Op:
     symbol: str = ""
     domain: tuple[Fault, ...] = ()
 
+    @property
+    def partial(self) -> bool:
+        return self.name in ("div","mod","pow","sqrt","exp","expm1","log","log1p","floor","is_finite")
+
+    @property
+    def commutative(self) -> bool:
+        return self.name in ("min","max","eq","ne")
+
+    @property
+    def reduces(self) -> bool:
+        return self.rule in (Rule.REDUCE_REAL, Rule.REDUCE_BOOL)
+
+    @property
+    def word(self) -> str:
+        return {"add":"{0}_plus_{1}","sub":"{0}_minus_{1}","mul":"{0}_times_{1}","div":"{0}_over_{1}","pow":"{0}_to_the_{1}","neg":"minus_{0}","real":"{0}"}.get(self.name,"")
+
 
 def _infix(
     name: str,

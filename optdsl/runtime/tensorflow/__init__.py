@@ -7,10 +7,11 @@ are the base classes; `core` puts hyperparameters, state and compiled steps toge
 from optdsl.runtime.tensorflow.hypers import Bool, Int, Number, Rate, Real
 from optdsl.runtime.tensorflow.keras_optimizer import KerasOptimizer, keras_class
 from optdsl.runtime.tensorflow.module_optimizer import ModuleOptimizer, module_class
-from optdsl.runtime.tensorflow.options import Options
+from optdsl.runtime.tensorflow.options import Options, OptionsWithoutDecay
 from optdsl.runtime.tensorflow.rule import API, Rule, Whole
 from optdsl.runtime.tensorflow.shapes import (
     axes,
+    expanded,
     filled,
     reduce_all,
     reduce_any,
@@ -30,11 +31,13 @@ __all__ = [
     "ModuleOptimizer",
     "Number",
     "Options",
+    "OptionsWithoutDecay",
     "Rate",
     "Real",
     "Rule",
     "Whole",
     "axes",
+    "expanded",
     "filled",
     "keras_class",
     "module_class",

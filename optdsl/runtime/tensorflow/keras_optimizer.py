@@ -15,6 +15,7 @@ from optdsl.runtime.tensorflow.hypers import float64
 from optdsl.runtime.tensorflow.options import (
     OPTIONS,
     Options,
+    OptionsWithoutDecay,
     describe,
     known,
     settings,
@@ -62,7 +63,7 @@ class KerasOptimizer(keras.optimizers.Optimizer):
     _rule: Rule
     built: bool
 
-    def __init__(self, hypers: Any, name: str, options: Options) -> None:
+    def __init__(self, hypers: Any, name: str, options: OptionsWithoutDecay) -> None:
         given = {"sparse_mode": self._rule.sparse, **known(options, type(self))}
         own = hypers._asdict()
         rate = own.pop("learning_rate", None)

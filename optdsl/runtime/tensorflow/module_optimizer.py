@@ -11,6 +11,7 @@ import tensorflow as tf
 from optdsl.runtime.tensorflow.core import Core
 from optdsl.runtime.tensorflow.options import (
     Options,
+    OptionsWithoutDecay,
     describe,
     known,
     settings,
@@ -50,7 +51,7 @@ class ModuleOptimizer(tf.Module):
 
     _rule: Rule
 
-    def __init__(self, hypers: Any, name: str, options: Options) -> None:
+    def __init__(self, hypers: Any, name: str, options: OptionsWithoutDecay) -> None:
         super().__init__(name=name)
         settings(self)["sparse_mode"] = self._rule.sparse
         for option, value in known(options, type(self)).items():

@@ -76,19 +76,9 @@ def _dtype(name: str, value: Any) -> tf.DType | None:
     return dtype
 
 
-class Options(TypedDict, total=False):
-    """The options of every optimizer, beside the hyperparameters of its rule."""
+class OptionsWithoutDecay(TypedDict, total=False):
+    """The options of every optimizer whose rule has a weight decay of its own."""
 
-    weight_decay: Annotated[
-        float | None,
-        Option(
-            None,
-            _any,
-            "decoupled weight decay, taken off before the update: this times the "
-            "learning rate, or 1 where the rule has none, is the share of a variable "
-            "that goes.",
-        ),
-    ]
     clipnorm: Annotated[
         float | None,
         Option(None, _limit, "largest L2 norm of the gradient of one variable."),
@@ -158,6 +148,21 @@ class Options(TypedDict, total=False):
     ]
 
 
+class Options(OptionsWithoutDecay, total=False):
+    """The options of every optimizer, beside the hyperparameters of its rule."""
+
+    weight_decay: Annotated[
+        float | None,
+        Option(
+            None,
+            _any,
+            "decoupled weight decay, taken off before the update: this times the "
+            "learning rate, or 1 where the rule has none, is the share of a variable "
+            "that goes.",
+        ),
+    ]
+
+
 _HINTS = get_type_hints(Options, globals(), include_extras=True)
 
 OPTIONS: dict[str, Option] = {
@@ -200,7 +205,7 @@ def with_settings(cls: type) -> type:
     return cls
 
 
-def known(options: Options, owner: type) -> dict[str, Any]:
+def known(options: OptionsWithoutDecay, owner: type) -> dict[str, Any]:
     """The options that were given to a constructor.
 
     Raises:

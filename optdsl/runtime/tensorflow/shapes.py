@@ -17,6 +17,11 @@ def filled(like: tf.Tensor, value: Any) -> tf.Tensor:
     return tf.broadcast_to(tf.convert_to_tensor(value, like.dtype), tf.shape(like))
 
 
+def expanded(x: tf.Tensor, like: tf.Tensor) -> tf.Tensor:
+    """A tensor in the shape of `like`."""
+    return tf.broadcast_to(x, tf.shape(like))
+
+
 def axes(x: tf.Tensor, axis: int | str) -> list[int]:
     """The axes of `x` that `axis` means: one, none if `x` lacks it, or all in "row"."""
     rank = x.shape.rank

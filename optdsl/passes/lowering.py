@@ -1,40 +1,25 @@
 """IR -> IR: splits a step into what is computed once, in float64, and what runs per variable.
 
 `lower` is the only pass the targets need. It sorts what a step computes by how often that has to
-happen: what is known when a step is traced (plain Python), what depends on `t` and hyperparameters
-alone (a named scalar, in float64), and the statements on tensors, which stay in their order.
+happen: what depends on `t` and hyperparameters alone (a named scalar, in float64, or a Python
+number where it is known when the step is traced), what a variable's dimensions decide, and the
+statements on tensors, which stay in their order.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import assert_never
 
 from optdsl import ir
-from optdsl.ir import (
-    Call,
-    Case,
-    Const,
-    Expr,
-    Hyper,
-    If,
-    Kind,
-    Let,
-    Old,
-    PerStep,
-    Ref,
-    Role,
-    Set,
-    Stmt,
-)
+from optdsl.ir import Call, Case, Expr, Hyper, If, Kind, Let, PerStep, Ref, Role, Set, Stmt
+from optdsl.passes.naming import describe
+from optdsl.passes.static import is_static
 from optdsl.records import record, replace
 
-# What Python may refuse to compute; on literals TensorFlow does it, which gives inf or NaN.
-_PARTIAL = frozenset({"div", "mod", "pow", "sqrt", "exp", "expm1", "log", "log1p"})
 _TUPLE_METHODS = ("count", "index")  # scalars become fields of a tuple
-_LONGEST_NAME = 40
 
 
 @record
@@ -50,12 +35,14 @@ class Named:
 class Lowered:
     """A step in three parts; elsewhere in it, a named value is `Ref(name, LOCAL)`.
 
-    `fixed` are the names whose values are known when a step is traced: the int and bool
-    hyperparameters, and the names in `static`.
+    `scalars` are computed once for all variables, and `fields` are those that the rest reads.
+    `sizes` follow from a variable's dimensions. `fixed` are the names whose values are known when a
+    step is traced: the int and bool hyperparameters, `sizes`, and some of the scalars.
     """
 
-    static: tuple[Named, ...]
     scalars: tuple[Named, ...]
+    fields: tuple[str, ...]
+    sizes: tuple[Named, ...]
     body: tuple[Stmt, ...]
     fixed: frozenset[str]
 
@@ -67,29 +54,32 @@ def lower(case: Case, hypers: tuple[Hyper, ...]) -> Lowered:
     taken.update(_tensor_locals(case.step, fixed))
     lift = _Lift(taken, fixed, {}, {})
     body = _statements(case.step, {}, lift)
+    sizes = _needed(tuple(lift.sizes.values()), body)
+    read = {name for expr in _values(sizes, body) for name in ir.names(expr)}
+    scalars = tuple(lift.scalars.values())
     return Lowered(
-        static=tuple(lift.static.values()),
-        scalars=tuple(lift.scalars.values()),
+        scalars=scalars,
+        fields=tuple(scalar.name for scalar in scalars if scalar.name in read),
+        sizes=sizes,
         body=body,
         fixed=frozenset(fixed),
     )
 
 
-def is_static(expr: Expr, fixed: AbstractSet[str]) -> bool:
-    """Whether a value is known when a step is traced, if those of the names in `fixed` are."""
-    match expr:
-        case Const():
-            return True
-        case Ref(name, role):
-            return role is Role.DIM or name in fixed
-        case Old():
-            return False
-        case Call(op, args):
-            if op in _PARTIAL and not any(isinstance(part, Ref) for part in ir.parts(expr)):
-                return False
-            return all(is_static(arg, fixed) for arg in args)
-        case _:
-            assert_never(expr)
+def _values(named: tuple[Named, ...], body: tuple[Stmt, ...]) -> Iterator[Expr]:
+    yield from (each.value for each in named)
+    yield from ir.expressions(body)
+
+
+def _needed(sizes: tuple[Named, ...], body: tuple[Stmt, ...]) -> tuple[Named, ...]:
+    """Those that the body reads, itself or through others, in order."""
+    read = {name for expr in ir.expressions(body) for name in ir.names(expr)}
+    needed: list[Named] = []
+    for named in reversed(sizes):
+        if named.name in read:
+            needed.insert(0, named)
+            read.update(ir.names(named.value))
+    return tuple(needed)
 
 
 @dataclass(slots=True)
@@ -98,21 +88,23 @@ class _Lift:
 
     taken: set[str]
     fixed: set[str]
-    static: dict[Expr, Named]
+    sizes: dict[Expr, Named]
     scalars: dict[Expr, Named]
 
-    def known(self, value: Expr, name: str, equation: str) -> Ref:
-        """The reference that stands for a static value."""
-        if value not in self.static:
-            self.static[value] = Named(self._claim(name), value, equation)
-            self.fixed.add(self.static[value].name)
-        return Ref(self.static[value].name, Role.LOCAL, value.type, value.span)
+    def size(self, value: Expr, name: str, equation: str) -> Ref:
+        """The reference that stands for a value that a variable's dimensions decide."""
+        return self._named(self.sizes, value, name, equation)
 
     def scalar(self, value: Expr, name: str | None = None, equation: str = "") -> Ref:
         """The reference that stands for a value per step, under a name that was given to it."""
-        if value not in self.scalars:
-            self.scalars[value] = Named(self._claim(name or _describe(value)), value, equation)
-        return Ref(self.scalars[value].name, Role.LOCAL, value.type, value.span)
+        return self._named(self.scalars, value, name or describe(value), equation)
+
+    def _named(self, table: dict[Expr, Named], value: Expr, name: str, equation: str) -> Ref:
+        if value not in table:
+            table[value] = Named(self._claim(name), value, equation)
+            if is_static(value, self.fixed):
+                self.fixed.add(table[value].name)
+        return Ref(table[value].name, Role.LOCAL, value.type, value.span)
 
     def _claim(self, name: str) -> str:
         candidate, number = name, 2
@@ -144,10 +136,10 @@ def _statements(body: tuple[Stmt, ...], locals_: dict[str, Expr], lift: _Lift) -
         match statement:
             case Let(name, value, equation):
                 value = _substitute(value, locals_)
-                if is_static(value, lift.fixed):
-                    locals_[name] = lift.known(value, name, equation)
-                elif isinstance(value.type.shape, PerStep):
+                if isinstance(value.type.shape, PerStep):
                     locals_[name] = lift.scalar(value, name, equation)
+                elif is_static(value, lift.fixed):
+                    locals_[name] = lift.size(_lifted(value, lift), name, equation)
                 else:
                     kept.append(replace(statement, value=_lifted(value, lift)))
             case Set(_, value):
@@ -161,32 +153,28 @@ def _statements(body: tuple[Stmt, ...], locals_: dict[str, Expr], lift: _Lift) -
 
 def _branches(statement: If, locals_: dict[str, Expr], lift: _Lift) -> tuple[Stmt, ...]:
     """A `when`, without the locals that are scalars: those become a `where` on scalars."""
-    condition = _lifted(_substitute(statement.condition, locals_), lift)
+    written = _substitute(statement.condition, locals_)
+    condition = _lifted(written, lift)
     then_locals, else_locals = dict(locals_), dict(locals_)
     then = _statements(statement.then, then_locals, lift)
     orelse = _statements(statement.orelse, else_locals, lift)
     joins = []
     for name, type_ in statement.joins:
         if isinstance(type_.shape, PerStep):
-            args = (condition, then_locals[name], else_locals[name])
+            question = written if is_static(written, lift.fixed) else condition
+            args = (question, then_locals[name], else_locals[name])
             chosen = Call("where", args, None, type_, statement.span)
-            static = is_static(chosen, lift.fixed)
-            locals_[name] = (lift.known if static else lift.scalar)(chosen, name, "")
+            locals_[name] = lift.scalar(chosen, name, "")
         else:
             joins.append((name, type_))
             then = _with_local(then, name, then_locals, lift)
             orelse = _with_local(orelse, name, else_locals, lift)
     if not then and not orelse:
         return ()
-    return (
-        replace(
-            statement,
-            condition=condition,
-            then=then,
-            orelse=orelse,
-            joins=tuple(joins),
-        ),
+    branches = replace(
+        statement, condition=condition, then=then, orelse=orelse, joins=tuple(joins)
     )
+    return (branches,)
 
 
 def _with_local(
@@ -213,45 +201,20 @@ def _substitute(expr: Expr, locals_: dict[str, Expr]) -> Expr:
 
 
 def _lifted(expr: Expr, lift: _Lift) -> Expr:
-    """The expression with its largest per-step parts lifted; literals and fixed values stay."""
+    """The expression with its largest per-step parts lifted.
+
+    What Python computes stays where it is, on hyperparameters that are lifted.
+    """
 
     def named(part: Expr) -> Expr | None:
         if not isinstance(part.type.shape, PerStep):
             return None
-        known = isinstance(part, Ref) and part.role is Role.LOCAL
-        return part if known or is_static(part, lift.fixed) else lift.scalar(part)
+        match part:
+            case Ref(_, Role.LOCAL):
+                return part
+            case Ref():
+                return lift.scalar(part)
+            case _:
+                return None if is_static(part, lift.fixed) else lift.scalar(part)
 
     return ir.rewrite(expr, named)
-
-
-_WORDS: dict[str, Callable[[list[str]], str]] = {
-    "add": lambda a: f"{a[0]}_plus_{a[1]}",
-    "sub": lambda a: f"{a[0]}_minus_{a[1]}",
-    "mul": lambda a: f"{a[0]}_times_{a[1]}",
-    "div": lambda a: f"{a[0]}_over_{a[1]}",
-    "pow": lambda a: f"{a[0]}_to_the_{a[1]}",
-    "neg": lambda a: f"minus_{a[0]}",
-    "real": lambda a: a[0],
-}
-
-
-def _describe(expr: Expr) -> str:
-    """A name that says what a scalar is, as in `one_minus_beta_1`."""
-    name = _described(expr)
-    if len(name) > _LONGEST_NAME:
-        return "scalar"
-    return f"scalar_{name}" if name[0].isdigit() else name
-
-
-def _described(expr: Expr) -> str:
-    match expr:
-        case Const(value):
-            text = {"0": "zero", "1": "one", "2": "two"}.get(f"{value:g}", f"{value:g}")
-            return "".join(c if c.isalnum() else "_" for c in text)
-        case Ref(name) | Old(name):
-            return name
-        case Call(op, args):
-            parts = [_described(arg) for arg in args]
-            return _WORDS[op](parts) if op in _WORDS else "_".join([op, *parts])
-        case _:
-            assert_never(expr)

@@ -10,28 +10,13 @@ from jinja2.bccache import Bucket
 
 from optdsl import resources
 from optdsl.cache import folder
-from optdsl.ir import Optimizer
-from optdsl.targets.view import view
+from optdsl.targets.view import View
 from optdsl.version import __version__
 
 
-def render(optimizer: Optimizer, *, spec_path: str, spec_hash: str, target: str) -> str:
-    """The generated Python file for a checked optimizer.
-
-    Args:
-        optimizer: the checked specification.
-        spec_path: how the header calls the specification's file.
-        spec_hash: SHA-256 of the specification, in hexadecimal, for the header.
-        target: "keras", "module", or "all" for both classes.
-    """
-    page = view(
-        optimizer,
-        spec_path=spec_path,
-        spec_hash=spec_hash,
-        keras=target in ("keras", "all"),
-        module=target in ("module", "all"),
-    )
-    return _environment().get_template("optimizer.py.jinja").render(view=page)
+def render(page: View, template: str) -> str:
+    """The text of a generated file."""
+    return _environment().get_template(template).render(view=page)
 
 
 class _Bytecode(jinja2.FileSystemBytecodeCache):
