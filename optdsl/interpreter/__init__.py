@@ -108,7 +108,12 @@ class Reference:
         return _after(state, unrounded, slots)
 
     def _lazy(self, state: State, ids: NDArray[np.intp], grad: Bounded) -> State:
-        """The rule on the touched rows alone: the rest is as if it had not been in this step."""
+        """The rule on the touched rows alone: the rest is as if it had not been in this step.
+
+        If there are none, that is everything: slots that are for all rows stay as well.
+        """
+        if not len(ids):
+            return replace(state, t=state.t + 1)
         shape = state.param.value.shape
         by_row = {slot.name for slot in self._case.slots if _has_rows(slot, len(shape))}
         touched = replace(
