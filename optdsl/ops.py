@@ -100,8 +100,8 @@ class Op:
     domain: tuple[Fault, ...] = ()
 
     @property
-    def partial(self) -> bool:
-        return self.name in ("div","mod","pow","sqrt","exp","expm1","log","log1p","floor","is_finite")
+    def plain(self) -> bool:
+        return self.name in "or and not lt le gt ge eq ne add sub mul neg real abs sign min max clip where".split()
 
     @property
     def commutative(self) -> bool:

@@ -23,7 +23,7 @@ def is_static(expr: Expr, fixed: AbstractSet[str]) -> bool:
         case Old():
             return False
         case Call(op, args):
-            computed = not OPS[op].partial or _divides_by_a_number(expr)
+            computed = OPS[op].plain or _divides_by_a_number(expr)
             return computed and all(is_static(arg, fixed) for arg in args)
         case _:
             assert_never(expr)

@@ -202,12 +202,12 @@ def _tensor(expr: Call, here: Surroundings) -> tuple[Document, int]:
         case Call("clip", (x, low, high)) if x.type.shape != expr.type.shape:
             below = Call("min", (x, high), None, expr.type, expr.span)
             return _tensor(Call("max", (below, low), None, expr.type, expr.span), here)
-        case Call(op, args) if OPS[op].commutative and here.is_static(args[0]):
-            return _tensor(replace(expr, args=args[::-1]), here)
         case Call(op) if OPS[op].reduces:
             return _reduction(expr, here), _ATOM
         case Call(op, args) if op in _OPERATORS:
             return _operator(OPS[op].symbol, args, here)
+        case Call(op, args) if OPS[op].commutative and here.is_static(args[0]):
+            return _tensor(replace(expr, args=args[::-1]), here)
         case Call(op):
             return call(_function(OPS[op], here), *_arguments(expr, here)), _ATOM
 
