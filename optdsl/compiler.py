@@ -17,9 +17,9 @@ from optdsl.source import SourceFile
 if TYPE_CHECKING:
     from optdsl.interpreter import Reference
 
-Target = Literal["keras", "module", "all"]
+Classes = Literal["keras", "module", "all"]
 
-TARGETS: tuple[Target, ...] = ("keras", "module", "all")
+CLASSES: tuple[Classes, ...] = ("keras", "module", "all")
 """What can be generated: the Keras class, the `tf.Module` class, or both in one file."""
 
 
@@ -40,15 +40,15 @@ class Compiled:
         """Whether there are no errors; warnings do not count."""
         return self.optimizer is not None
 
-    def source(self, target: Target = "all", *, standalone: bool = False) -> str:
+    def source(self, classes: Classes = "all", *, standalone: bool = False) -> str:
         """The generated Python file.
 
         Raises:
             SpecError: the specification has errors.
-            ValueError: there is no such target.
+            ValueError: there are no such classes.
         """
-        if target not in TARGETS:
-            raise ValueError(f"target must be one of {', '.join(TARGETS)}, got {target!r}")
+        if classes not in CLASSES:
+            raise ValueError(f"classes must be one of {', '.join(CLASSES)}, got {classes!r}")
         optimizer = self._checked()
         from optdsl.analysis.sparsity import sparsity
         from optdsl.passes.lowering import lower
@@ -64,7 +64,7 @@ class Compiled:
             TENSORFLOW,
             spec=self.base_name,
             spec_hash=self.hash,
-            classes=target,
+            classes=classes,
             standalone=standalone,
         )
         return render(page, TENSORFLOW.template)

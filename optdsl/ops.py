@@ -101,11 +101,14 @@ class Op:
 
     @property
     def plain(self) -> bool:
-        return self.name in "or and not lt le gt ge eq ne add sub mul neg real abs sign min max clip where".split()
+        return (
+            self.name
+            in "or and not lt le gt ge eq ne add sub mul neg real abs sign min max clip where".split()
+        )
 
     @property
     def commutative(self) -> bool:
-        return self.name in ("min","max","eq","ne")
+        return self.name in ("min", "max", "eq", "ne")
 
     @property
     def reduces(self) -> bool:
@@ -113,7 +116,15 @@ class Op:
 
     @property
     def word(self) -> str:
-        return {"add":"{0}_plus_{1}","sub":"{0}_minus_{1}","mul":"{0}_times_{1}","div":"{0}_over_{1}","pow":"{0}_to_the_{1}","neg":"minus_{0}","real":"{0}"}.get(self.name,"")
+        return {
+            "add": "{0}_plus_{1}",
+            "sub": "{0}_minus_{1}",
+            "mul": "{0}_times_{1}",
+            "div": "{0}_over_{1}",
+            "pow": "{0}_to_the_{1}",
+            "neg": "minus_{0}",
+            "real": "{0}",
+        }.get(self.name, "")
 
 
 def _infix(

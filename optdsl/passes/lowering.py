@@ -171,9 +171,7 @@ def _branches(statement: If, locals_: dict[str, Expr], lift: _Lift) -> tuple[Stm
             orelse = _with_local(orelse, name, else_locals, lift)
     if not then and not orelse:
         return ()
-    branches = replace(
-        statement, condition=condition, then=then, orelse=orelse, joins=tuple(joins)
-    )
+    branches = replace(statement, condition=condition, then=then, orelse=orelse, joins=tuple(joins))
     return (branches,)
 
 

@@ -235,4 +235,3 @@ def _old_names(read: list[str], names: dict[str, str]) -> dict[str, str]:
             spelling += "_"
         old[name] = spelling
     return old
-

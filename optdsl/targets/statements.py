@@ -89,9 +89,7 @@ def assignment(
     return [*before, (lead, value)]
 
 
-def value(
-    expr: Expr, room: int, writer: Writer
-) -> tuple[list[Document], Document]:
+def value(expr: Expr, room: int, writer: Writer) -> tuple[list[Document], Document]:
     """Lines to go before an expression, and its text in at most `room` characters."""
     before, short = _shortened(expr, room, writer)
     if isinstance(short, Call) and _width(short, writer) > room:
@@ -205,9 +203,7 @@ def _nested(documents: list[Document]) -> Document:
     return Nest((NEWLINE, lines(documents)))
 
 
-def _chosen(
-    statement: If, branch: tuple[Stmt, ...], writer: Writer, depth: int
-) -> list[Document]:
+def _chosen(statement: If, branch: tuple[Stmt, ...], writer: Writer, depth: int) -> list[Document]:
     """A branch whose locals have the same shapes as if the other branch had been taken."""
     documents = block(branch, writer, depth + 1)
     for name, type_ in statement.joins:
@@ -275,9 +271,7 @@ def returned(values: Sequence[Document]) -> Document:
     return Group(("return ", *opened))
 
 
-def _joined(
-    name: str, type_: Type, branch: tuple[Stmt, ...], writer: Writer
-) -> Document | None:
+def _joined(name: str, type_: Type, branch: tuple[Stmt, ...], writer: Writer) -> Document | None:
     """A local at the end of a branch in the shape that both share; None where it has that."""
     here = writer.here
     fits = _bound_shape(name, branch) == type_.shape and name in here.sized

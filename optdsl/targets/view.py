@@ -22,10 +22,6 @@ from optdsl.targets.standalone import Module, modules
 from optdsl.targets.text import WIDTH, comment_text, docstring_text, indented
 from optdsl.version import __version__
 
-CLASSES = ("keras", "module", "all")
-"""What can be generated: the Keras class, the `tf.Module` class, or both in one file."""
-
-
 _IMPORTS = (
     Import("typing", "Any"),
     Import("typing", "NamedTuple"),
@@ -123,9 +119,7 @@ def view(
         description=indented(description, "    "),
         argument_docs=tuple(line for hyper in optimizer.hypers for line in _argument(hyper)),
         hypers=tuple(_hyper(hyper, prefix) for hyper in optimizer.hypers),
-        construction=_body(
-            call("super().__init__", call("_Hypers", *names), "name", "options"), 2
-        ),
+        construction=_body(call("super().__init__", call("_Hypers", *names), "name", "options"), 2),
         options=f"{prefix}OptionsWithoutDecay" if owns_decay else f"{prefix}Options",
         has_learning_rate="learning_rate" in names,
         hyper_fields=tuple(_field(hyper.name, _kind(hyper.kind), "") for hyper in optimizer.hypers),
