@@ -7,7 +7,7 @@ alone (a named scalar, in float64), and the statements on tensors, which stay in
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import assert_never
@@ -29,10 +29,9 @@ from optdsl.ir import (
     Set,
     Stmt,
 )
+from optdsl.ops import OPS
 from optdsl.records import record, replace
 
-# What Python may refuse to compute; on literals TensorFlow does it, which gives inf or NaN.
-_PARTIAL = frozenset({"div", "mod", "pow", "sqrt", "exp", "expm1", "log", "log1p"})
 _TUPLE_METHODS = ("count", "index")  # scalars become fields of a tuple
 _LONGEST_NAME = 40
 
@@ -85,7 +84,7 @@ def is_static(expr: Expr, fixed: AbstractSet[str]) -> bool:
         case Old():
             return False
         case Call(op, args):
-            if op in _PARTIAL and not any(isinstance(part, Ref) for part in ir.parts(expr)):
+            if OPS[op].partial and not any(isinstance(part, Ref) for part in ir.parts(expr)):
                 return False
             return all(is_static(arg, fixed) for arg in args)
         case _:
@@ -224,17 +223,6 @@ def _lifted(expr: Expr, lift: _Lift) -> Expr:
     return ir.rewrite(expr, named)
 
 
-_WORDS: dict[str, Callable[[list[str]], str]] = {
-    "add": lambda a: f"{a[0]}_plus_{a[1]}",
-    "sub": lambda a: f"{a[0]}_minus_{a[1]}",
-    "mul": lambda a: f"{a[0]}_times_{a[1]}",
-    "div": lambda a: f"{a[0]}_over_{a[1]}",
-    "pow": lambda a: f"{a[0]}_to_the_{a[1]}",
-    "neg": lambda a: f"minus_{a[0]}",
-    "real": lambda a: a[0],
-}
-
-
 def _describe(expr: Expr) -> str:
     """A name that says what a scalar is, as in `one_minus_beta_1`."""
     name = _described(expr)
@@ -251,7 +239,7 @@ def _described(expr: Expr) -> str:
         case Ref(name) | Old(name):
             return name
         case Call(op, args):
-            parts = [_described(arg) for arg in args]
-            return _WORDS[op](parts) if op in _WORDS else "_".join([op, *parts])
+            words = [_described(arg) for arg in args]
+            return OPS[op].word.format(*words) or "_".join([op, *words])
         case _:
             assert_never(expr)

@@ -12,7 +12,7 @@ from typing import assert_never
 
 from optdsl.analysis.sizes import is_sized
 from optdsl.ir import Call, Const, Expr, Kind, Old, Ref, Role
-from optdsl.ops import OPS, Rule
+from optdsl.ops import OPS
 from optdsl.passes import is_static
 from optdsl.records import record
 
@@ -123,7 +123,7 @@ def _tensor(call: Call, scope: Scope) -> tuple[str, int]:
             return _tensor(Call("max", (below, low), None, call.type, call.span), scope)
         case Call(op, args) if op in _COMMUTATIVE and is_static(args[0], scope.fixed):
             return _tensor(Call(op, args[::-1], call.axis, call.type, call.span), scope)
-        case Call(op, _) if OPS[op].rule in (Rule.REDUCE_REAL, Rule.REDUCE_BOOL):
+        case Call(op, _) if OPS[op].reduces:
             return _reduction(call, scope), _ATOM
         case Call(op, args):
             return _spell(op, OPS[op].tensorflow, args, scope)
@@ -222,7 +222,7 @@ def reduction(op: str, arg: str, axis: str) -> str:
 
 def mixes_rows(call: Call) -> bool:
     """Whether a reduction may run over the leading axis of some variable."""
-    if OPS[call.op].rule not in (Rule.REDUCE_REAL, Rule.REDUCE_BOOL):
+    if not OPS[call.op].reduces:
         return False
     return call.axis is None or (isinstance(call.axis, int) and call.axis <= 0)
 

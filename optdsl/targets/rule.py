@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import NamedTuple, assert_never
 
 from optdsl import ir
 from optdsl.ir import Call, Case, Const, Expr, Hyper, Kind, Ref, Role, Slot, SlotShape
+from optdsl.ops import OPS
 from optdsl.passes import Lowered, is_static
 from optdsl.printer import Scope, mixes_rows, reduction
 from optdsl.targets.body import comment, names_of, update_body, used_static
@@ -209,15 +211,16 @@ def _update(
     return (*(opening if slots else ()), *body.lines, *ending), body.used
 
 
-_NEUTRAL = {"amax": "x.dtype.min", "amin": "x.dtype.max", "any": "False", "all": "True"}
+_EXTREMES: dict[object, str] = {-inf: "x.dtype.min", inf: "x.dtype.max"}
 
 
 def _reduction(name: str) -> ReductionView:
+    left_out = OPS[name].left_out
     reduced = reduction(name, "x", ", axis=axes, keepdims=keep")
     return ReductionView(
         name=name,
         reduced=reduced,
-        neutral=_NEUTRAL.get(name, "0"),
-        is_mean=name == "mean",
-        is_extreme=name in ("amax", "amin"),
+        neutral=_EXTREMES.get(left_out, repr(left_out)),
+        is_mean=OPS[name].averages,
+        is_extreme=left_out in _EXTREMES,
     )

@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 
 from optdsl.interpreter.bounds import FORMATS, Bounded, exact
 from optdsl.interpreter.enclosures import arithmetic, reduce
-from optdsl.ops import OPS, Rule
+from optdsl.ops import OPS, Typing
 
-NUMERIC = [op for op in OPS.values() if op.rule in {Rule.ARITHMETIC, Rule.REAL, Rule.SAME_KIND}]
-REDUCTIONS = [op for op in OPS.values() if op.rule is Rule.REDUCE_REAL]
+NUMERIC = [
+    op for op in OPS.values() if op.typing in {Typing.ARITHMETIC, Typing.REAL, Typing.SAME_KIND}
+]
+REDUCTIONS = [op for op in OPS.values() if op.typing is Typing.REDUCE_REAL]
 SYMBOLS = {
     "+": tf.add, "-": tf.subtract, "*": tf.multiply, "/": tf.divide, "%": tf.math.floormod,
     "**": tf.pow,
