@@ -79,8 +79,9 @@ def domain(case: ir.Case, hypers: tuple[ir.Hyper, ...], source: SourceFile) -> D
 
 
 def _worth_saying(duty: Duty, fault: Fault, args: list[Interval]) -> bool:
-    """Whether a proof says more than that the operation is defined for every number."""
-    if duty.call.op == "pow" and args[1].whole and args[1].low >= 0:
+    """Whether a proof says something about a value that could have been at fault."""
+    anything = [iv.ALL if i == fault.argument else arg for i, arg in enumerate(args)]
+    if not fault.possible(*anything):
         return False
     literal = duty.call.args[fault.argument]
     while isinstance(literal, ir.Call) and literal.op in ("real", "neg"):

@@ -15,7 +15,7 @@ from optdsl import ir
 from optdsl.analysis.domain import inputs, invariants
 from optdsl.analysis.ranges import Ranges
 from optdsl.analysis.values import Compute, Node, Program, program
-from optdsl.ops import OPS, Rule
+from optdsl.ops import OPS
 from optdsl.records import record
 
 
@@ -39,7 +39,7 @@ def sparsity(case: ir.Case, hypers: tuple[ir.Hyper, ...]) -> Sparsity:
     mixing, shared = [], []
     for statement in ir.statements(case.step):
         for call in ir.parts(ir.expression(statement)):
-            if not isinstance(call, ir.Call) or not _reduces(call):
+            if not isinstance(call, ir.Call) or not OPS[call.op].reduces:
                 continue
             rank = _local_rank(call.axis)
             if rank:
@@ -69,10 +69,6 @@ def sparsity(case: ir.Case, hypers: tuple[ir.Hyper, ...]) -> Sparsity:
 
 
 # --- rows that need other rows -------------------------------------------------------------------
-
-
-def _reduces(call: ir.Call) -> bool:
-    return OPS[call.op].rule in (Rule.REDUCE_REAL, Rule.REDUCE_BOOL)
 
 
 def _local_rank(axis: int | str | None) -> int:
@@ -163,30 +159,17 @@ class _Simplifier:
         ranges = [
             self.ranges.at(arg, where) for arg, where in zip(node.args, entry.contexts, strict=True)
         ]
-        match node.op:
-            case "add" | "mul":
-                unit = 0.0 if node.op == "add" else 1.0
-                equal = [ranges[1].point == unit, ranges[0].point == unit]
-            case "sub" | "div" | "pow":
-                equal = [ranges[1].point == (0.0 if node.op == "sub" else 1.0)]
-            case "max":
-                equal = [ranges[0].low >= ranges[1].high, ranges[1].low >= ranges[0].high]
-            case "min":
-                equal = [ranges[0].high <= ranges[1].low, ranges[1].high <= ranges[0].low]
-            case "clip":
-                equal = [ranges[1].high <= ranges[0].low and ranges[0].high <= ranges[2].low]
-            case "abs":
-                equal = [ranges[0].low >= 0]
-            case "where":
-                return self.branch(entry, args)
-            case "real":
-                equal = [True]
-            case _:
-                return None
-        alike = node.op in ("max", "min") and args[0] == args[1]
-        return (
-            args[0] if alike else next((a for a, it in zip(args, equal, strict=False) if it), None)
-        )
+        if node.op == "where":
+            return self.branch(entry, args)
+        op = OPS[node.op]
+        if op.idempotent and args[0] == args[1]:
+            return args[0]
+        if op.neutral is not None and ranges[1].point == op.neutral:
+            return args[0]
+        if op.neutral is not None and op.commutative and ranges[0].point == op.neutral:
+            return args[1]
+        which = op.equals(*ranges) if op.equals else None
+        return None if which is None else args[which]
 
     def branch(self, entry: Compute, args: tuple[int, ...]) -> int | None:
         """The branch that is always taken, or what both branches are."""

@@ -28,7 +28,6 @@ from optdsl.check.scope import (
     shorten,
 )
 from optdsl.ir import Kind, PerStep, Type
-from optdsl.ops import Rule
 from optdsl.records import replace
 
 
@@ -169,10 +168,9 @@ def _call(call: syntax.CallExpr, scope: Scope) -> ir.Expr | None:
         report_no_function(call, scope)
         return None
     op = ops.FUNCTIONS[name]
-    reduction = op.rule in (Rule.REDUCE_REAL, Rule.REDUCE_BOOL)
     values = _infer_all(call, scope)
-    axis = _axis(call, op.params, reduction, scope)
-    if axis is _BAD or not _counts(call, op.params, reduction, scope):
+    axis = _axis(call, op.params, op.reduces, scope)
+    if axis is _BAD or not _counts(call, op.params, op.reduces, scope):
         return None
     return apply(op, call.args, values, axis, call.span, scope)
 

@@ -12,8 +12,8 @@ from optdsl.records import record
 class Target:
     """How a framework spells what the printers print.
 
-    A function is NumPy's name for it after `prefix`, unless `spellings` has another; for a reduction
-    that is made of several it is a template, `{0}` being the argument and `{1}` more arguments.
+    A function is NumPy's name for it after `prefix`, unless `spellings` has another. That of a
+    reduction made of several is a template: `{0}` is the argument, `{1}` stands for more of them.
     """
 
     name: str

@@ -40,7 +40,7 @@ _PYTHON = {
 }
 """Functions on numbers that are known when a step is traced; operators are what they are."""
 
-_OPERATORS = ("lt", "le", "gt", "ge", "add", "sub", "mul", "div", "mod", "neg")
+OPERATORS = ("lt", "le", "gt", "ge", "add", "sub", "mul", "div", "mod", "neg")
 """Operations that tensors have as operators."""
 
 T_AS_REAL = "t_real"
@@ -204,27 +204,29 @@ def _tensor(expr: Call, here: Surroundings) -> tuple[Document, int]:
             return _tensor(Call("max", (below, low), None, expr.type, expr.span), here)
         case Call(op) if OPS[op].reduces:
             return _reduction(expr, here), _ATOM
-        case Call(op, args) if op in _OPERATORS:
+        case Call(op, args) if op in OPERATORS:
             return _operator(OPS[op].symbol, args, here)
         case Call(op, args) if OPS[op].commutative and here.is_static(args[0]):
             return _tensor(replace(expr, args=args[::-1]), here)
         case Call(op):
-            return call(_function(OPS[op], here), *_arguments(expr, here)), _ATOM
+            return call(spelling(OPS[op], here.target), *_arguments(expr, here)), _ATOM
 
 
-def _function(op: Op, here: Surroundings) -> str:
+def spelling(op: Op, target: Target) -> str:
     """The target's name for an operation, or a template."""
-    return here.target.spellings.get(op.name, f"{here.target.prefix}{op.numpy}")
+    if op.name in target.spellings:
+        return target.spellings[op.name]
+    return f"{target.prefix}{op.numpy}"
 
 
 def _on_numbers(expr: Call, here: Surroundings) -> tuple[Document, int]:
     """A call on numbers that Python might refuse: the target gives what IEEE arithmetic gives."""
     args = [constant(expression(arg, here), arg.type.kind, here) for arg in expr.args]
     op = OPS[expr.op]
-    if op.name in _OPERATORS:
+    if op.name in OPERATORS:
         left, right = args
         return (left, Line(), f"{op.symbol} ", right), _PRECEDENCE[op.symbol]
-    return call(_function(op, here), *args), _ATOM
+    return call(spelling(op, here.target), *args), _ATOM
 
 
 def _is_choice(args: tuple[Expr, ...], here: Surroundings) -> bool:
@@ -262,7 +264,7 @@ def _reduction(expr: Call, here: Surroundings) -> Document:
     if here.whole and mixes_rows(expr):
         axis = () if expr.axis is None else (f"axis={expr.axis}",)
         return call(here.helper(here.target.reductions[expr.op]), arg, "whole", *axis)
-    function = _function(OPS[expr.op], here)
+    function = spelling(OPS[expr.op], here.target)
     more: tuple[Document, ...] = ()
     if expr.axis is not None:
         axes = call(here.helper("axes"), here.like, literal(expr.axis))

@@ -81,5 +81,5 @@ def _read(path: Path, package: str) -> Module:
 
 def _start(node: ast.stmt) -> int:
     """The line on which a statement begins, its decorators included."""
-    decorators = getattr(node, "decorator_list", [])
+    decorators: list[ast.expr] = getattr(node, "decorator_list", [])
     return min([node.lineno, *(one.lineno for one in decorators)])

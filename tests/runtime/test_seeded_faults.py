@@ -101,7 +101,6 @@ def assert_caught(spec: str, right: str) -> None:
         ),
         ("adam", "[read(slot) for slot in state.slots]", "[read(s) for s in state.slots[::-1]]"),
         ("lazy_adam", "at = tf.maximum(grad.ids, 0)", "at = tf.maximum(grad.ids - 1, 0)"),
-        ("lazy_adam", "starts = tf.concat([[0],", "starts = tf.concat([[1],"),
         ("adam", "tf.square(grad)", "tf.abs(grad)"),
         ("amsgrad_clipped", "tf.clip_by_value(grad, s.minus_clip_value, s.clip_value)", "grad"),
         ("adam", "s.one_minus_beta_2 *", "s.beta_2 *"),
