@@ -155,11 +155,13 @@ _FUNCTIONS = (
     _function("sign", "x", Typing.SAME_KIND, numpy="sign", plain=True, interval=iv.sign),
     # The root may be x * rsqrt(x) with a Newton step.
     _function("sqrt", "x", Typing.REAL, numpy="sqrt",
-              interval=iv.sqrt, domain=(_NEGATIVE,), inverse=inverse.sqrt, turns=((0, 0),), roundings=3),
+              interval=iv.sqrt, domain=(_NEGATIVE,), inverse=inverse.sqrt,
+              turns=((0, 0),), roundings=3),
     # exp and the next ones are polynomials in the format itself, up to 4 ulp.
     _function("exp", "x", Typing.REAL, numpy="exp", interval=iv.exp, roundings=8),
     _function("log", "x", Typing.REAL, also=("ln",),
-              numpy="log", interval=iv.log, domain=(_NOT_POSITIVE,), turns=((0, -inf),), roundings=8),
+              numpy="log", interval=iv.log, domain=(_NOT_POSITIVE,),
+              turns=((0, -inf),), roundings=8),
     # In float64, XLA on x from -0.5 to -0.25: measured 241.
     _function("log1p", "x", Typing.REAL,
               numpy="log1p", interval=iv.log1p, domain=(_NOT_ABOVE_MINUS_ONE,), turns=((-1, -inf),),
