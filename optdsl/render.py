@@ -9,22 +9,22 @@ import jinja2
 from jinja2.bccache import Bucket
 
 from optdsl import __version__, resources
+from optdsl.analysis import Facts
 from optdsl.cache import folder
-from optdsl.ir import Optimizer
 from optdsl.targets.view import view
 
 
-def render(optimizer: Optimizer, *, spec_path: str, spec_hash: str, target: str) -> str:
+def render(facts: Facts, *, spec_path: str, spec_hash: str, target: str) -> str:
     """The generated Python file for a checked optimizer.
 
     Args:
-        optimizer: the checked specification.
+        facts: what is known of it.
         spec_path: how the header calls the specification's file.
         spec_hash: SHA-256 of the specification, in hexadecimal, for the header.
         target: "keras", "module", or "all" for both classes.
     """
     page = view(
-        optimizer,
+        facts,
         spec_path=spec_path,
         spec_hash=spec_hash,
         keras=target in ("keras", "all"),

@@ -9,7 +9,7 @@ from math import inf
 from typing import NamedTuple
 
 import optdsl
-from optdsl.analysis.sparsity import sparsity
+from optdsl.analysis import Facts
 from optdsl.intervals import Interval
 from optdsl.ir import Hyper, Kind, Optimizer, Slot, SlotShape
 from optdsl.passes import lower
@@ -66,17 +66,16 @@ class View(NamedTuple):
     module: bool
 
 
-def view(
-    optimizer: Optimizer, *, spec_path: str, spec_hash: str, keras: bool, module: bool
-) -> View:
+def view(facts: Facts, *, spec_path: str, spec_hash: str, keras: bool, module: bool) -> View:
     """What the templates print for one checked optimizer."""
+    optimizer = facts.optimizer
     hypers = {hyper.name: _hyper(hyper) for hyper in optimizer.hypers}
     kinds = {hyper.name: hyper.kind for hyper in optimizer.hypers}
     reals = tuple(hypers[name] for name in hypers if kinds[name] is Kind.REAL)
     fixed = tuple(hypers[name] for name in hypers if kinds[name] is not Kind.REAL)
     summary, description = _documentation(optimizer)
-    (case,) = optimizer.cases
-    sparse = sparsity(case, optimizer.hypers)
+    (known,) = facts.cases
+    case, sparse = known.case, known.sparsity
     lines = rule(case, optimizer.hypers, lower(case, optimizer.hypers))
     names = [optimizer.name] * keras + [f"{optimizer.name}Module"] * module
     return View(
