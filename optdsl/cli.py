@@ -234,11 +234,11 @@ def explain(spec: str) -> None:
     """Say what SPEC does: equations, state, cost, sparse behaviour, proofs."""
     compiled = _compile(spec)
     _report([compiled])
-    if compiled.optimizer is None:
+    if compiled.facts is None:
         raise SystemExit(1)
     from optdsl import explain as explanation
 
-    click.echo(explanation.explain(compiled.optimizer, compiled.file).rstrip("\n"))
+    click.echo(explanation.explain(compiled.facts).rstrip("\n"))
 
 
 # --- rule, list, new -----------------------------------------------------------------------------

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Literal
 
 from optdsl import ir, syntax
 from optdsl.diagnostics import Diagnostic, Severity, SpecError, ordered
-from optdsl.records import record
+from optdsl.records import record, replace
 from optdsl.source import SourceFile
 
 if TYPE_CHECKING:
+    from optdsl.analysis import Facts
     from optdsl.interpreter import Reference
 
 Classes = Literal["keras", "module", "all"]
@@ -25,20 +26,25 @@ CLASSES: tuple[Classes, ...] = ("keras", "module", "all")
 
 @record
 class Compiled:
-    """A specification after every check; `optimizer` is there unless there are errors.
+    """A specification after every check; `facts` are there unless there are errors.
 
     `diagnostics` are all findings, in the order of the text.
     """
 
     file: SourceFile
     spec: syntax.Spec | None
-    optimizer: ir.Optimizer | None
+    facts: Facts | None
     diagnostics: tuple[Diagnostic, ...]
 
     @property
     def ok(self) -> bool:
         """Whether there are no errors; warnings do not count."""
-        return self.optimizer is not None
+        return self.facts is not None
+
+    @property
+    def optimizer(self) -> ir.Optimizer | None:
+        """The typed specification, unless there are errors."""
+        return self.facts.optimizer if self.facts else None
 
     def source(self, classes: Classes = "all", *, standalone: bool = False) -> str:
         """The generated Python file.
@@ -49,25 +55,12 @@ class Compiled:
         """
         if classes not in CLASSES:
             raise ValueError(f"classes must be one of {', '.join(CLASSES)}, got {classes!r}")
-        optimizer = self._checked()
-        from optdsl.analysis.sparsity import sparsity
-        from optdsl.passes.lowering import lower
         from optdsl.targets.render import render  # Jinja is needed here only
         from optdsl.targets.tensorflow import TENSORFLOW
-        from optdsl.targets.view import view
+        from optdsl.targets.view import Request, view
 
-        (case,) = optimizer.cases
-        page = view(
-            optimizer,
-            lower(case, optimizer.hypers),
-            sparsity(case, optimizer.hypers),
-            TENSORFLOW,
-            spec=self.base_name,
-            spec_hash=self.hash,
-            classes=classes,
-            standalone=standalone,
-        )
-        return render(page, TENSORFLOW.template)
+        request = Request(self.base_name, self.hash, classes, standalone)
+        return render(view(self._checked(), TENSORFLOW, request), TENSORFLOW.template)
 
     def reference(self) -> Reference:
         """The NumPy reference: the rule itself, run in float64.
@@ -77,7 +70,7 @@ class Compiled:
         """
         from optdsl.interpreter import Reference  # NumPy is needed here only
 
-        return Reference(self._checked())
+        return Reference(self._checked().optimizer)
 
     @property
     def base_name(self) -> str:
@@ -90,10 +83,10 @@ class Compiled:
         """SHA-256 of the specification's text, in hexadecimal."""
         return hashlib.sha256(self.file.text.encode()).hexdigest()
 
-    def _checked(self) -> ir.Optimizer:
-        if self.optimizer is None:
+    def _checked(self) -> Facts:
+        if self.facts is None:
             raise SpecError(self.file, self.diagnostics)
-        return self.optimizer
+        return self.facts
 
 
 def compile_bytes(data: bytes, name: str) -> Compiled:
@@ -104,15 +97,13 @@ def compile_bytes(data: bytes, name: str) -> Compiled:
     if _has_error(found):
         return Compiled(source, None, None, found)
     compiled = compile_source(source)
-    return Compiled(
-        source, compiled.spec, compiled.optimizer, ordered(found + compiled.diagnostics)
-    )
+    return replace(compiled, diagnostics=ordered(found + compiled.diagnostics))
 
 
 def compile_source(source: SourceFile) -> Compiled:
     """Compiles a text: parse, check, analyse. Never raises on a bad specification."""
     from optdsl import check, parse  # Lark is needed here only
-    from optdsl.analysis import domain, unused
+    from optdsl.analysis import Facts
 
     reading = parse.read(source)
     spec, diagnostics = reading.spec, reading.found
@@ -124,10 +115,8 @@ def compile_source(source: SourceFile) -> Compiled:
     diagnostics += found
     if optimizer is None or _has_error(diagnostics):
         return Compiled(source, spec, None, ordered(diagnostics))
-    diagnostics += unused.unused(optimizer, spec)
-    for case in optimizer.cases:
-        diagnostics += domain.domain(case, optimizer.hypers, source).diagnostics
-    return Compiled(source, spec, optimizer, ordered(diagnostics))
+    facts = Facts(optimizer, source)
+    return Compiled(source, spec, facts, ordered(diagnostics + facts.warnings))
 
 
 def compile(text_or_path: str | Path) -> Compiled:

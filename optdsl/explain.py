@@ -6,11 +6,12 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from typing import assert_never
 
-from optdsl import format as layout
 from optdsl import ir, syntax
-from optdsl.analysis.cost import FLOAT32_BYTES, cost, size
-from optdsl.analysis.domain import DomainReport, domain
-from optdsl.analysis.sparsity import Sparsity, sparsity
+from optdsl.analysis import Facts
+from optdsl.analysis.cost import FLOAT32_BYTES, Cost, size
+from optdsl.analysis.domain import DomainReport
+from optdsl.analysis.sparsity import Sparsity
+from optdsl.format import format_expr
 from optdsl.ops import OPS, Form
 from optdsl.passes.lowering import lower
 from optdsl.source import SourceFile
@@ -19,18 +20,20 @@ _WIDTH = 100
 _INDENT = "    "
 
 
-def explain(optimizer: ir.Optimizer, source: SourceFile) -> str:
+def explain(facts: Facts) -> str:
     """What an optimizer does, for a person: text that ends in a newline."""
+    optimizer = facts.optimizer
     title = optimizer.doc.strip().split("\n\n")[0].replace("\n", " ")
-    (case,) = optimizer.cases
+    (known,) = facts.cases
+    case = known.case
     sections = (
         _wrapped(f"{optimizer.name}: {title}" if title else optimizer.name),
         ["Equations", *_indented(_equations(case.step, 0))],
         _hypers(optimizer),
-        _state(case),
+        _state(case, known.cost),
         _once(case, optimizer.hypers),
-        _sparse(case.sparse, sparsity(case, optimizer.hypers)),
-        _domain(domain(case, optimizer.hypers, source), source),
+        _sparse(case.sparse, known.sparsity),
+        _domain(known.domain, facts.source),
     )
     return "\n\n".join("\n".join(section) for section in sections if section) + "\n"
 
@@ -93,8 +96,7 @@ def _hypers(optimizer: ir.Optimizer) -> list[str]:
     return ["Hyperparameters", *_indented(_table(rows))]
 
 
-def _state(case: ir.Case) -> list[str]:
-    total = cost(case)
+def _state(case: ir.Case, total: Cost) -> list[str]:
     moved = (
         f"A dense step reads {_count(total.reads, 'tensor')} and writes "
         f"{_count(total.writes, 'tensor')} as large as the variable: "
@@ -173,7 +175,7 @@ _SIGNS = {op.name: op.symbol for op in OPS.values() if op.symbol}
 
 
 def _text(expr: ir.Expr) -> str:
-    return layout.format_expr(_surface(expr))
+    return format_expr(_surface(expr))
 
 
 def _surface(expr: ir.Expr) -> syntax.Expr:

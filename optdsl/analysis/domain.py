@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from optdsl import intervals as iv
 from optdsl import ir
 from optdsl.analysis.ranges import Ranges
-from optdsl.analysis.values import Duty, Program, program
+from optdsl.analysis.values import Duty, Program
 from optdsl.diagnostics import Diagnostic, Severity
 from optdsl.intervals import Interval
 from optdsl.ops import OPS, Fault
@@ -49,15 +49,11 @@ class DomainReport:
     slots: tuple[tuple[str, Interval], ...]
 
 
-def domain(case: ir.Case, hypers: tuple[ir.Hyper, ...], source: SourceFile) -> DomainReport:
+def domain(hypers: tuple[ir.Hyper, ...], ranges: Ranges, source: SourceFile) -> DomainReport:
     """Prove that every operation stays in its domain, or say what could not be proved."""
-    steps = program(case)
-    slots = invariants(hypers, steps)
-    known = {**inputs(hypers), **slots}
-    ranges = Ranges(steps, known)
     open_: list[tuple[Duty, Fault]] = []
     proofs: dict[tuple[int, int, str], Proof] = {}
-    for duty in steps.duties:
+    for duty in ranges.program.duties:
         args = [ranges.at(arg, duty.context) for arg in duty.args]
         if args[0].empty:
             continue
@@ -73,9 +69,10 @@ def domain(case: ir.Case, hypers: tuple[ir.Hyper, ...], source: SourceFile) -> D
     if open_:
         from optdsl.analysis.domain_witness import witnesses  # hardly ever needed
 
-        seen = witnesses(hypers, steps, known, open_)
+        seen = witnesses(hypers, ranges, open_)
     diagnostics = _diagnostics(source, ranges, open_, seen)
-    return DomainReport(diagnostics, tuple(proofs.values()), tuple(slots.items()))
+    slots = tuple((name, ranges.inputs[name]) for name in ranges.program.initial)
+    return DomainReport(diagnostics, tuple(proofs.values()), slots)
 
 
 def _worth_saying(duty: Duty, fault: Fault, args: list[Interval]) -> bool:
@@ -110,20 +107,20 @@ def hyper_interval(hyper: ir.Hyper) -> Interval:
 # --- invariants ----------------------------------------------------------------------------------
 
 
-def invariants(hypers: tuple[ir.Hyper, ...], steps: Program) -> dict[str, Interval]:
+def invariants(hypers: tuple[ir.Hyper, ...], program: Program) -> dict[str, Interval]:
     """For each slot an interval that its initial value is in and that no step leaves."""
     known = inputs(hypers)
-    names = tuple(steps.initial)
+    names = tuple(program.initial)
     nothing = dict.fromkeys(names, iv.EMPTY)
-    first = _slots(Ranges(steps, {**known, **nothing}), steps.initial)
+    first = _slots(Ranges(program, {**known, **nothing}), program.initial)
 
     def after(slots: dict[str, Interval]) -> dict[str, Interval]:
-        stepped = _slots(Ranges(steps, {**known, **slots}), steps.final)
+        stepped = _slots(Ranges(program, {**known, **slots}), program.final)
         return {name: iv.union(first[name], stepped[name]) for name in names}
 
-    stops = _stops(hypers, steps)
+    stops = _stops(hypers, program)
     slots = first
-    rounds = min(_MOST_ROUNDS, max(4, _MOST_WORK // (len(steps.tape) + 1)))
+    rounds = min(_MOST_ROUNDS, max(4, _MOST_WORK // (len(program.tape) + 1)))
     for round_ in range(rounds):
         new = after(slots)
         if _inside(new, slots):
@@ -151,12 +148,12 @@ def _inside(small: dict[str, Interval], large: dict[str, Interval]) -> bool:
     return all(small[name].within(large[name]) for name in small)
 
 
-def _stops(hypers: tuple[ir.Hyper, ...], steps: Program) -> tuple[float, ...]:
+def _stops(hypers: tuple[ir.Hyper, ...], program: Program) -> tuple[float, ...]:
     """Where widening may stop: the numbers that a specification mentions."""
     ends = [end for hyper in hypers for end in (hyper.interval.low, hyper.interval.high)]
     literals = [
         float(node.data)
-        for node in steps.nodes
+        for node in program.nodes
         if node.op == "const" and isinstance(node.data, (int, float))
     ]
     both = dict.fromkeys(sign * stop for stop in [*ends, *literals] for sign in (1, -1))

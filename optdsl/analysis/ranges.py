@@ -11,7 +11,7 @@ from optdsl.intervals import Interval
 from optdsl.ops import OPS
 
 _DEEPEST = 6  # how far an assumption is followed into its operands
-_MOST_STEPS = 48  # and how much work one assumption may be
+_MOST_EFFORT = 48  # and how much work one assumption may be
 _MOST_WORK = 20_000  # and all assumptions of a program together
 
 UNDEFINED = Interval()
@@ -29,6 +29,7 @@ class Ranges:
         self, program: Program, inputs: Mapping[str, Interval], strict: bool = False
     ) -> None:
         self.program = program
+        self.inputs = inputs
         self.strict = strict
         self.tables: list[dict[int, Interval]] = [{} for _ in program.contexts]
         self.dead = [False] * len(program.contexts)
@@ -121,20 +122,20 @@ class Ranges:
         self.dead[context] = self.dead[own.parent]
         if self.dead[context]:
             return
-        facts = _Facts(self, own.parent, min(_MOST_STEPS, self.work))
-        facts.assume(own.condition, own.truth, 0)
-        self.work -= facts.used
-        self.tables[context] = facts.known
-        self.dead[context] = any(fact.empty for fact in facts.known.values())
+        assumed = _Assumed(self, own.parent, min(_MOST_EFFORT, self.work))
+        assumed.assume(own.condition, own.truth, 0)
+        self.work -= assumed.used
+        self.tables[context] = assumed.known
+        self.dead[context] = any(value.empty for value in assumed.known.values())
 
 
-class _Facts:
+class _Assumed:
     """What follows for single nodes when a condition is assumed."""
 
-    def __init__(self, ranges: Ranges, context: int, steps: int) -> None:
+    def __init__(self, ranges: Ranges, context: int, effort: int) -> None:
         self.ranges = ranges
         self.context = context
-        self.steps = steps
+        self.effort = effort
         self.used = 0
         self.known: dict[int, Interval] = {}
 
@@ -145,7 +146,7 @@ class _Facts:
     def assume(self, node: int, truth: bool, depth: int) -> None:
         """A bool is true, or false."""
         self.known[node] = iv.intersection(self.at(node), iv.TRUE if truth else iv.FALSE)
-        if depth > _DEEPEST or self.used >= self.steps:
+        if depth > _DEEPEST or self.used >= self.effort:
             return
         self.used += 1
         known = self.ranges.program.nodes[node]
@@ -169,12 +170,12 @@ class _Facts:
         """At least one of two bools is `truth`: what follows from either of them."""
         sides = []
         for side in (left, right):
-            facts = _Facts(self.ranges, self.context, self.steps - self.used)
-            facts.known = dict(self.known)
-            facts.assume(side, truth, depth)
-            self.used += facts.used
-            if not any(fact.empty for fact in facts.known.values()):
-                sides.append(facts.known)
+            assumed = _Assumed(self.ranges, self.context, self.effort - self.used)
+            assumed.known = dict(self.known)
+            assumed.assume(side, truth, depth)
+            self.used += assumed.used
+            if not any(value.empty for value in assumed.known.values()):
+                sides.append(assumed.known)
         if not sides:
             self.known[left] = iv.EMPTY
         elif len(sides) == 1:
@@ -209,7 +210,7 @@ class _Facts:
         if new == self.at(node):
             return
         self.known[node] = new
-        if depth > _DEEPEST or self.used >= self.steps:
+        if depth > _DEEPEST or self.used >= self.effort:
             return
         self.used += 1
         known = self.ranges.program.nodes[node]

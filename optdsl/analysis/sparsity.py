@@ -12,9 +12,8 @@ from typing import assert_never
 
 from optdsl import intervals as iv
 from optdsl import ir
-from optdsl.analysis.domain import inputs, invariants
 from optdsl.analysis.ranges import Ranges
-from optdsl.analysis.values import Compute, Node, Program, program
+from optdsl.analysis.values import Compute, Node
 from optdsl.ops import OPS
 from optdsl.records import record
 
@@ -33,7 +32,7 @@ class Sparsity:
     reasons: tuple[str, ...]
 
 
-def sparsity(case: ir.Case, hypers: tuple[ir.Hyper, ...]) -> Sparsity:
+def sparsity(case: ir.Case, ranges: Ranges) -> Sparsity:
     """Decide how a step treats rows whose gradient is zero."""
     ranks = [1]
     mixing, shared = [], []
@@ -55,7 +54,7 @@ def sparsity(case: ir.Case, hypers: tuple[ir.Hyper, ...]) -> Sparsity:
                 ranks.append(rank)
             else:
                 shared.append(f"`{name}` is one value for several rows, and the step updates it")
-    changed, kept = _split(case, hypers)
+    changed, kept = _split(case, ranges)
     changing = [f"`{equation}` can change a row whose gradient is zero" for equation in changed]
     reasons = tuple(dict.fromkeys([*changing, *mixing, *shared]))
     if reasons:
@@ -94,12 +93,11 @@ def _row_rank(slot: ir.Slot) -> int:
 # --- updates where the gradient is zero ----------------------------------------------------------
 
 
-def _split(case: ir.Case, hypers: tuple[ir.Hyper, ...]) -> tuple[list[str], list[str]]:
+def _split(case: ir.Case, ranges: Ranges) -> tuple[list[str], list[str]]:
     """The updates of rows that can change one without a gradient, and the others, as equations."""
-    steps = program(case)
-    known = {**inputs(hypers), **invariants(hypers, steps), "grad": iv.point(0.0)}
-    simple = _Simplifier(steps, Ranges(steps, known, strict=True))
-    same = {name: simple.kept(name) for name in steps.final}
+    idle = Ranges(ranges.program, {**ranges.inputs, "grad": iv.point(0.0)}, strict=True)
+    simple = _Simplifier(idle)
+    same = {name: simple.kept(name) for name in ranges.program.final}
     rows = {"param", *(slot.name for slot in case.slots if _row_rank(slot))}
     changed: list[str] = []
     kept: list[str] = []
@@ -112,24 +110,24 @@ def _split(case: ir.Case, hypers: tuple[ir.Hyper, ...]) -> tuple[list[str], list
 class _Simplifier:
     """Values up to algebra: two values with the same key are equal, whatever the inputs are."""
 
-    def __init__(self, steps: Program, ranges: Ranges) -> None:
-        self.steps = steps
+    def __init__(self, ranges: Ranges) -> None:
+        self.program = ranges.program
         self.ranges = ranges
         self.numbers: dict[tuple[object, ...], int] = {}
-        self.keys: list[dict[int, int]] = [{} for _ in steps.contexts]
-        for node in steps.inputs.values():
+        self.keys: list[dict[int, int]] = [{} for _ in self.program.contexts]
+        for node in self.program.inputs.values():
             value = ranges.at(node).point
             key = ("input", node) if value is None else ("value", value)
             self.keys[0][node] = self.number(*key)
-        for entry in steps.tape:
+        for entry in self.program.tape:
             if isinstance(entry, Compute) and not ranges.dead[entry.context]:
                 self.keys[entry.context][entry.node] = self.simplify(entry)
 
     def kept(self, name: str) -> bool:
         """Whether a slot, or `param`, is after the step what it was before."""
-        return self.steps.final[name] == self.steps.inputs.get(name) or self.key(
-            self.steps.final[name], 0
-        ) == self.key(self.steps.inputs[name], 0)
+        return self.program.final[name] == self.program.inputs.get(name) or self.key(
+            self.program.final[name], 0
+        ) == self.key(self.program.inputs[name], 0)
 
     def number(self, *key: object) -> int:
         return self.numbers.setdefault(key, len(self.numbers))
@@ -140,11 +138,11 @@ class _Simplifier:
         while where >= 0:
             if node in self.keys[where]:
                 return self.keys[where][node]
-            where = self.steps.contexts[where].parent
+            where = self.program.contexts[where].parent
         return self.number("unknown", node, context)
 
     def simplify(self, entry: Compute) -> int:
-        node = self.steps.nodes[entry.node]
+        node = self.program.nodes[entry.node]
         value = self.ranges.at(entry.node, entry.context).point
         if value is not None:
             return self.number("value", value)

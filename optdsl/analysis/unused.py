@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import assert_never
 
-from optdsl import ir, syntax
+from optdsl import ir
 from optdsl.diagnostics import Diagnostic, Severity
 from optdsl.source import Span
 
@@ -34,28 +34,19 @@ class _Reads:
         return found
 
 
-def unused(optimizer: ir.Optimizer, spec: syntax.Spec) -> tuple[Diagnostic, ...]:
-    """Warnings for hyperparameters, slots and locals that have no use.
-
-    Args:
-        optimizer: The checked specification.
-        spec: The surface tree it comes from, for the places of names.
-
-    Returns:
-        `unused-hyper`, `unused-slot` and `unused-local`, in the order of the source.
-    """
-    places = _places(spec)
+def unused(optimizer: ir.Optimizer) -> tuple[Diagnostic, ...]:
+    """Warnings for hyperparameters, slots and locals that have no use, in the order of the text."""
     read: set[str] = set()
     found: list[Diagnostic] = []
     for case in optimizer.cases:
         reads = _reads(case.step)
         read |= reads.all() | {name for slot in case.slots for name in ir.names(slot.initial)}
-        found += _unused_in(case, reads, places)
+        found += _unused_in(case, reads)
     for hyper in optimizer.hypers:
         if hyper.name not in read:
             message = f"the hyperparameter `{hyper.name}` is never used"
             help_ = "remove it, or use it in `step:`"
-            found.append(_warning("unused-hyper", message, places[hyper.name], help_))
+            found.append(_warning("unused-hyper", message, hyper.span, help_))
     return tuple(sorted(found, key=lambda warning: warning.span.start))
 
 
@@ -75,18 +66,20 @@ def _reads(body: tuple[ir.Stmt, ...]) -> _Reads:
     return reads
 
 
-def _unused_in(case: ir.Case, reads: _Reads, places: dict[str, Span]) -> list[Diagnostic]:
+def _unused_in(case: ir.Case, reads: _Reads) -> list[Diagnostic]:
     """Warnings for the slots and locals of one case."""
     found = []
     useful, read = reads.behind("param"), reads.all()
     for slot in case.slots:
         why = _why_useless(slot, reads, useful)
         if why is not None:
-            found.append(_warning("unused-slot", why[0], places[slot.name], why[1]))
-    for name in dict.fromkeys(ir.bound(case.step)):
-        if name not in read:
-            message = f"the local `{name}` is never read"
-            found.append(_warning("unused-local", message, places[name], "remove the line"))
+            found.append(_warning("unused-slot", why[0], slot.span, why[1]))
+    lets = [each for each in ir.statements(case.step) if isinstance(each, ir.Let)]
+    first = {let.name: let for let in reversed(lets)}
+    for let in first.values():
+        if let.name not in read:
+            message = f"the local `{let.name}` is never read"
+            found.append(_warning("unused-local", message, let.span, "remove the line"))
     return found
 
 
@@ -117,32 +110,3 @@ def _why_useless(slot: ir.Slot, reads: _Reads, useful: set[str]) -> tuple[str, s
 
 def _warning(code: str, message: str, span: Span, help_: str) -> Diagnostic:
     return Diagnostic(code, Severity.WARNING, message, span, (), help_)
-
-
-def _places(spec: syntax.Spec) -> dict[str, Span]:
-    """Where each hyperparameter, slot and local is first written."""
-    places: dict[str, Span] = {}
-    for member in spec.members:
-        match member:
-            case syntax.HyperDecl(name):
-                places.setdefault(name.text, name.span)
-            case syntax.SlotDecl(names):
-                for name in names:
-                    places.setdefault(name.text, name.span)
-            case syntax.StepBlock(body):
-                _add_locals(body, places)
-            case _:
-                pass
-    return places
-
-
-def _add_locals(body: tuple[syntax.Stmt, ...], places: dict[str, Span]) -> None:
-    for statement in body:
-        match statement:
-            case syntax.Assign(target):
-                places.setdefault(target.text, target.span)
-            case syntax.When(_, then, otherwise):
-                _add_locals(then, places)
-                _add_locals(otherwise, places)
-            case _:
-                pass

@@ -93,7 +93,7 @@ class Program:
             todo.extend(fresh)
 
 
-def program(case: ir.Case) -> Program:
+def flatten(case: ir.Case) -> Program:
     """A step, and the initial values of its slots, as values."""
     return _Builder().build(case)
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 from math import inf
 from typing import NamedTuple
 
-from optdsl import ir
+from optdsl.analysis import Facts
 from optdsl.analysis.sparsity import Sparsity
 from optdsl.ir import Hyper, Kind, Optimizer, Slot, SlotShape
 from optdsl.meaning import meaning
-from optdsl.passes.lowering import Lowered
+from optdsl.passes.lowering import Lowered, lower
 from optdsl.targets import Target
 from optdsl.targets.document import Document, fill, helpers, layout, lines
 from optdsl.targets.expressions import call, number
@@ -21,12 +21,6 @@ from optdsl.targets.imports import Import, import_lines
 from optdsl.targets.standalone import Module, modules
 from optdsl.targets.text import WIDTH, comment_text, docstring_text, indented
 from optdsl.version import __version__
-
-_IMPORTS = (
-    Import("typing", "Any"),
-    Import("typing", "NamedTuple"),
-    Import("typing", "Unpack"),
-)
 
 
 class Field(NamedTuple):
@@ -63,7 +57,6 @@ class View(NamedTuple):
     hypers: tuple[HyperView, ...]
     construction: str
     options: str
-    has_learning_rate: bool
     hyper_fields: tuple[Field, ...]
     scalar_fields: tuple[Field, ...]
     slot_fields: tuple[Field, ...]
@@ -77,40 +70,48 @@ class View(NamedTuple):
     module: bool
 
 
-def view(
-    optimizer: Optimizer,
-    lowered: Lowered,
-    sparse: Sparsity,
-    target: Target,
-    *,
-    spec: str,
-    spec_hash: str,
-    classes: str,
-    standalone: bool,
-) -> View:
+class Request(NamedTuple):
+    """What is asked for: which classes, from which file, with the runtime in it or not."""
+
+    spec: str
+    spec_hash: str
+    classes: str
+    standalone: bool
+
+    @property
+    def keras(self) -> bool:
+        """Whether there is to be a Keras class."""
+        return self.classes in ("keras", "all")
+
+    @property
+    def module(self) -> bool:
+        """Whether there is to be a `tf.Module`."""
+        return self.classes in ("module", "all")
+
+    @property
+    def rt(self) -> str:
+        """What stands before names of the runtime."""
+        return "" if self.standalone else "rt."
+
+
+def view(facts: Facts, target: Target, request: Request) -> View:
     """What a template prints for one checked optimizer."""
-    (case,) = optimizer.cases
-    prefix = "" if standalone else "rt."
-    source = Source(case, optimizer.hypers, lowered, target, prefix)
+    optimizer, rt = facts.optimizer, request.rt
+    (known,) = facts.cases
+    lowered = lower(known.case, optimizer.hypers)
+    source = Source(known.case, optimizer.hypers, lowered, target, rt)
     bodies = [lines(of(source)) for of in (scalars, initial, update)]
+    runtime = _runtime(bodies, target, request)
     summary, description = _documentation(optimizer)
-    keras, module = (classes in (one, "all") for one in ("keras", "module"))
-    exports = [optimizer.name] * keras + [f"{optimizer.name}Module"] * module
-    owns_decay = any(hyper.name == "weight_decay" for hyper in optimizer.hypers)
+    exports = [optimizer.name] * request.keras + [f"{optimizer.name}Module"] * request.module
     names = [hyper.name for hyper in optimizer.hypers]
-    called = {name for body in bodies for name in helpers(body)}
-    wanted = {*called, *("KerasOptimizer",) * keras, *("ModuleOptimizer",) * module}
-    runtime = modules(target.runtime, frozenset(wanted)) if standalone else ()
-    more = [one for each in runtime for one in each.imports]
-    if not standalone:
-        package, _, name = target.runtime.rpartition(".")
-        more.append(Import(package, name, "rt"))
+    given = call("_Hypers", *names)
     return View(
         version=__version__,
-        spec=docstring_text(spec),
-        spec_hash=spec_hash,
-        imports=import_lines([*_IMPORTS, Import(*target.framework), *more]),
-        rt=prefix,
+        spec=docstring_text(request.spec),
+        spec_hash=request.spec_hash,
+        imports=_imports(runtime, target, request),
+        rt=rt,
         name=optimizer.name,
         default_name=f'"{optimizer.name.lower()}"',
         exports=", ".join(f'"{name}"' for name in exports),
@@ -118,22 +119,40 @@ def view(
         summary=summary,
         description=indented(description, "    "),
         argument_docs=tuple(line for hyper in optimizer.hypers for line in _argument(hyper)),
-        hypers=tuple(_hyper(hyper, prefix) for hyper in optimizer.hypers),
-        construction=_body(call("super().__init__", call("_Hypers", *names), "name", "options"), 2),
-        options=f"{prefix}OptionsWithoutDecay" if owns_decay else f"{prefix}Options",
-        has_learning_rate="learning_rate" in names,
+        hypers=tuple(_hyper(hyper, rt) for hyper in optimizer.hypers),
+        construction=_body(call("super().__init__", given, "name", "options"), 2),
+        options=f"{rt}OptionsWithoutDecay" if "weight_decay" in names else f"{rt}Options",
         hyper_fields=tuple(_field(hyper.name, _kind(hyper.kind), "") for hyper in optimizer.hypers),
         scalar_fields=_scalar_fields(lowered, target),
-        slot_fields=tuple(_field(slot.name, "Any", slot.doc) for slot in case.slots),
+        slot_fields=tuple(_field(slot.name, "Any", slot.doc) for slot in known.case.slots),
         sees_whole=source.sees_whole,
         scalars=_body(bodies[0]),
         initial=_body(bodies[1]),
         update=_body(bodies[2]),
-        record=_body(_record(optimizer, case, sparse, source, spec), 0),
+        record=_body(_record(optimizer, known.sparsity, source, request.spec), 0),
         runtime=runtime,
-        keras=keras,
-        module=module,
+        keras=request.keras,
+        module=request.module,
     )
+
+
+def _runtime(bodies: list[Document], target: Target, request: Request) -> tuple[Module, ...]:
+    """The modules of the runtime that a standalone file carries."""
+    if not request.standalone:
+        return ()
+    called = {name for body in bodies for name in helpers(body)}
+    bases = {"KerasOptimizer"} if request.keras else set()
+    bases |= {"ModuleOptimizer"} if request.module else set()
+    return modules(target.runtime, frozenset(called | bases))
+
+
+def _imports(runtime: tuple[Module, ...], target: Target, request: Request) -> str:
+    """The import statements."""
+    typing = [Import("typing", name) for name in ("Any", "NamedTuple", "Unpack")]
+    package, _, name = target.runtime.rpartition(".")
+    thin = [] if request.standalone else [Import(package, name, "rt")]
+    carried = [one for each in runtime for one in each.imports]
+    return import_lines([*typing, Import(*target.framework), *thin, *carried])
 
 
 def _body(document: Document, depth: int = 1) -> str:
@@ -144,10 +163,9 @@ def _body(document: Document, depth: int = 1) -> str:
 # --- the record of the rule ----------------------------------------------------------------------
 
 
-def _record(
-    optimizer: Optimizer, case: ir.Case, sparse: Sparsity, source: Source, spec: str
-) -> Document:
+def _record(optimizer: Optimizer, sparse: Sparsity, source: Source, spec: str) -> Document:
     """The call that makes the runtime's record of the rule."""
+    case = source.case
     shapes = call("_Slots", *(f'{slot.name}="{_shape(slot)}"' for slot in case.slots))
     fields: list[Document] = [
         "api=1",

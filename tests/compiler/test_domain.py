@@ -11,7 +11,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from optdsl import ir
-from optdsl.analysis.domain import DomainReport, domain
+from optdsl.analysis import Facts
+from optdsl.analysis.domain import DomainReport
 from optdsl.check import check
 from optdsl.diagnostics import Severity
 from optdsl.parse import parse
@@ -45,8 +46,8 @@ def _checked(text: str) -> tuple[ir.Optimizer | None, SourceFile]:
 
 
 def _found(optimizer: ir.Optimizer, source: SourceFile) -> DomainReport:
-    (case,) = optimizer.cases
-    return domain(case, optimizer.hypers, source)
+    (case,) = Facts(optimizer, source).cases
+    return case.domain
 
 
 def _report(*lines: str, param: str | None = "param <- param - grad") -> DomainReport:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import optdsl
+from optdsl.analysis import Facts
 from optdsl.compiler import compile_bytes
 from optdsl.output import MARK, OutputError, current, module_name, write
 from optdsl.records import replace
@@ -234,9 +235,9 @@ def test_no_text_in_the_tree_can_become_code(text: str) -> None:
         hypers=tuple(replace(hyper, doc=text) for hyper in compiled.optimizer.hypers),
         cases=(replace(case, slots=slots),),
     )
-    generated = replace(compiled, optimizer=optimizer).source()
-    plain = replace(optimizer, doc=f"{TWIN}\n\n{TWIN}")
-    assert _shape(generated) == _shape(replace(compiled, optimizer=plain).source())
+    generated = replace(compiled, facts=Facts(optimizer, compiled.file)).source()
+    plain = Facts(replace(optimizer, doc=f"{TWIN}\n\n{TWIN}"), compiled.file)
+    assert _shape(generated) == _shape(replace(compiled, facts=plain).source())
     assert "\r" not in generated
     compile(generated, "generated.py", "exec")
     assert text.strip().replace("\x85", "\n").splitlines()[0][:8] in _strings(generated)

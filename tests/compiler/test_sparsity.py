@@ -10,7 +10,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from optdsl import ir
-from optdsl.analysis.sparsity import Sparsity, sparsity
+from optdsl.analysis import Facts
+from optdsl.analysis.sparsity import Sparsity
 from optdsl.check import check
 from optdsl.parse import parse
 from optdsl.source import SourceFile
@@ -45,8 +46,8 @@ def _optimizer(text: str) -> ir.Optimizer | None:
 
 
 def _found(optimizer: ir.Optimizer) -> Sparsity:
-    (case,) = optimizer.cases
-    return sparsity(case, optimizer.hypers)
+    (case,) = Facts(optimizer, SourceFile("x.opt", "")).cases
+    return case.sparsity
 
 
 def _sparsity(*lines: str) -> Sparsity:
