@@ -1,25 +1,23 @@
-"""The pipeline, one line a stage, and the Python API on top of it."""
+"""The pipeline, one line a stage."""
 
 from __future__ import annotations
 
-import builtins
 import hashlib
 import re
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Literal
 
 from optdsl import ir, syntax
-from optdsl.diagnostics import Diagnostic, Severity, SpecError, ordered
+from optdsl.diagnostics import Diagnostic, Severity, SpecError, as_html, ordered, render_text
 from optdsl.records import record
 from optdsl.source import SourceFile
 
 if TYPE_CHECKING:
-    from optdsl.interpreter import Reference
+    from optdsl.interpreter import HyperValue, Reference
 
-Target = Literal["keras", "module", "all"]
+Classes = Literal["keras", "module", "all"]
 
-TARGETS: tuple[Target, ...] = ("keras", "module", "all")
+CLASSES: tuple[Classes, ...] = ("keras", "module", "all")
 """What can be generated: the Keras class, the `tf.Module` class, or both in one file."""
 
 
@@ -40,31 +38,58 @@ class Compiled:
         """Whether there are no errors; warnings do not count."""
         return self.optimizer is not None
 
-    def source(self, target: Target = "all") -> str:
+    def source(self, classes: Classes = "all") -> str:
         """The generated Python file.
+
+        Args:
+            classes: "keras", "module", or "all" for both.
 
         Raises:
             SpecError: the specification has errors.
-            ValueError: there is no such target.
+            ValueError: there are no such classes.
         """
-        if target not in TARGETS:
-            raise ValueError(f"target must be one of {', '.join(TARGETS)}, got {target!r}")
+        if classes not in CLASSES:
+            raise ValueError(f"classes must be one of {', '.join(CLASSES)}, got {classes!r}")
         optimizer = self._checked()
         from optdsl import render  # Jinja is needed here only
 
         return render.render(
-            optimizer, spec_path=self.base_name, spec_hash=self.hash, target=target
+            optimizer, spec_path=self.base_name, spec_hash=self.hash, target=classes
         )
 
-    def reference(self) -> Reference:
+    def reference(self, **hyperparameters: HyperValue) -> Reference:
         """The NumPy reference: the rule itself, run in float64.
+
+        Args:
+            **hyperparameters: what replaces defaults: a number, or for a real one a callable of
+                the step's index, which is 0 on the first.
 
         Raises:
             SpecError: the specification has errors.
+            ValueError: a hyperparameter does not exist, or is outside its interval.
         """
         from optdsl.interpreter import Reference  # NumPy is needed here only
 
-        return Reference(self._checked())
+        return Reference(self._checked(), hyperparameters)
+
+    def __repr__(self) -> str:
+        name = self.optimizer.name if self.optimizer else "with errors"
+        found = len(self.diagnostics)
+        findings = f"{found or 'no'} finding{'' if found == 1 else 's'}"
+        return f"<Compiled {self.base_name}: {name}, {findings}>"
+
+    def __str__(self) -> str:
+        """The findings, and what the rule does if there are no errors."""
+        findings = render_text(self.file, self.diagnostics)
+        if self.optimizer is None:
+            return findings
+        from optdsl.explain import explain
+
+        return "\n".join(filter(None, [findings, explain(self.optimizer, self.file)]))
+
+    def _repr_html_(self) -> str:
+        """The same for a notebook."""
+        return as_html(str(self))
 
     @property
     def base_name(self) -> str:
@@ -114,58 +139,6 @@ def compile_source(source: SourceFile) -> Compiled:
     diagnostics += unused.unused(optimizer, spec)
     diagnostics += domain.domain(optimizer, source).diagnostics
     return Compiled(source, spec, optimizer, ordered(diagnostics))
-
-
-def compile(text_or_path: str | Path) -> Compiled:
-    """Compiles a specification; look at `.diagnostics`, then ask for `.source()`.
-
-    Args:
-        text_or_path: a path, or the text itself: a `str` with a newline in it is text.
-
-    Raises:
-        OSError: the file cannot be read.
-    """
-    if isinstance(text_or_path, str) and "\n" in text_or_path:
-        return compile_bytes(text_or_path.encode("utf-8", "surrogatepass"), "<string>")
-    return compile_bytes(Path(text_or_path).read_bytes(), str(text_or_path))
-
-
-def load(path: str | Path) -> ModuleType:
-    """Compiles a specification and imports the result, without writing a file.
-
-    The module has what a generated file has: for `optimizer AMSGrad`, the classes `AMSGrad` and
-    `AMSGradModule`. Tracebacks into it show its lines. As with `import`, loading the same text
-    again gives the same module. A pickle of its objects can be read where the same text has been
-    loaded; for pickles that travel, build a file.
-
-    Args:
-        path: as for `compile`.
-
-    Raises:
-        OSError: the file cannot be read.
-        SpecError: the specification has errors.
-    """
-    import linecache
-    import sys
-
-    compiled = compile(path)
-    text = compiled.source("all")
-    identity = hashlib.sha256(text.encode()).hexdigest()[:16]
-    name = f"optdsl_loaded_{identity}"
-    if name in sys.modules:
-        return sys.modules[name]
-    filename = f"<optdsl {compiled.base_name} {identity}>"
-    # Without a modification time, `linecache` never drops the entry.
-    linecache.cache[filename] = (len(text), None, text.splitlines(keepends=True), filename)
-    module = ModuleType(name)
-    module.__file__ = filename
-    sys.modules[name] = module  # first, as `import` does: dataclasses and pickle look it up
-    try:
-        exec(builtins.compile(text, filename, "exec", dont_inherit=True), module.__dict__)
-    except BaseException:
-        del sys.modules[name]
-        raise
-    return module
 
 
 def _beyond_doubt(

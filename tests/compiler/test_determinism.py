@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import optdsl
-from optdsl.compiler import TARGETS
+from optdsl.compiler import CLASSES
 
 ROOT = Path(__file__).parents[2]
 SPECS = sorted((ROOT / "specs").glob("*.opt"))
@@ -53,9 +53,9 @@ def generated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("generated")
     for path in SPECS:
         compiled = optdsl.compile(path)
-        for target in TARGETS:
-            text = compiled.source(target)
-            (folder / f"{path.stem}_{target}.py").write_text(text, encoding="utf-8", newline="\n")
+        for classes in CLASSES:
+            text = compiled.source(classes)
+            (folder / f"{path.stem}_{classes}.py").write_text(text, encoding="utf-8", newline="\n")
     return folder
 
 
