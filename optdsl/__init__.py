@@ -2,8 +2,8 @@
 
     import optdsl
 
-    adam = optdsl.compile("specs/adam.opt")  # .diagnostics, .source(target), .reference()
-    AMSGrad = optdsl.load("specs/amsgrad.opt").AMSGrad
+    adam = optdsl.compile("rules/adam.opt")  # .diagnostics, .source(), .reference()
+    AMSGrad = optdsl.load("amsgrad").AMSGrad  # from the library; a path is fine too
 
 Errors of a specification are raised as `optdsl.SpecError` when its code is asked for.
 """
@@ -15,16 +15,18 @@ from optdsl.version import __version__
 # Importing this package must cost nothing: `optdsl --version` imports it too.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from optdsl.compiler import Compiled, compile, load
-    from optdsl.diagnostics import SpecError
+    from optdsl.api import compile, load
+    from optdsl.compiler import Compiled
+    from optdsl.diagnostics import SpecError, SpecWarning
 
-__all__ = ["Compiled", "SpecError", "__version__", "compile", "load"]
+__all__ = ["Compiled", "SpecError", "SpecWarning", "__version__", "compile", "load"]
 
 _MODULES = {
     "Compiled": "optdsl.compiler",
-    "compile": "optdsl.compiler",
-    "load": "optdsl.compiler",
     "SpecError": "optdsl.diagnostics",
+    "SpecWarning": "optdsl.diagnostics",
+    "compile": "optdsl.api",
+    "load": "optdsl.api",
 }
 
 

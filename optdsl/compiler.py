@@ -1,27 +1,45 @@
-"""The pipeline, one line a stage, and the Python API on top of it."""
+"""The pipeline, one line a stage."""
 
 from __future__ import annotations
 
-import builtins
 import hashlib
 import re
+from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Literal
 
 from optdsl import ir, syntax
-from optdsl.diagnostics import Diagnostic, Severity, SpecError, ordered
+from optdsl.diagnostics import Diagnostic, Severity, SpecError, as_html, ordered, render_text
 from optdsl.records import record, replace
 from optdsl.source import SourceFile
 
 if TYPE_CHECKING:
     from optdsl.analysis import Facts
-    from optdsl.interpreter import Reference
+    from optdsl.interpreter import HyperValue, Reference
+    from optdsl.passes.lowering import Lowered
+    from optdsl.targets.view import View
 
 Classes = Literal["keras", "module", "all"]
 
 CLASSES: tuple[Classes, ...] = ("keras", "module", "all")
 """What can be generated: the Keras class, the `tf.Module` class, or both in one file."""
+
+
+@record
+class Form:
+    """What is generated from a specification: which classes, and with the runtime or without."""
+
+    classes: Classes = "all"
+    standalone: bool = False
+
+    def of(self, compiled: Compiled) -> str:
+        """The generated file."""
+        return compiled.source(self.classes, standalone=self.standalone)
+
+    @property
+    def flags(self) -> str:
+        """What asks for it on the command line."""
+        return f"--classes {self.classes}{' --standalone' if self.standalone else ''}"
 
 
 @record
@@ -49,6 +67,10 @@ class Compiled:
     def source(self, classes: Classes = "all", *, standalone: bool = False) -> str:
         """The generated Python file.
 
+        Args:
+            classes: "keras", "module", or "all" for both.
+            standalone: whether the runtime is in the file, which then needs no optdsl.
+
         Raises:
             SpecError: the specification has errors.
             ValueError: there are no such classes.
@@ -57,20 +79,59 @@ class Compiled:
             raise ValueError(f"classes must be one of {', '.join(CLASSES)}, got {classes!r}")
         from optdsl.targets.render import render  # Jinja is needed here only
         from optdsl.targets.tensorflow import TENSORFLOW
+
+        return render(self._view(classes, standalone), TENSORFLOW.template)
+
+    def emit(self, stage: str) -> str:
+        """What a stage of the compiler gives, for a person: one of `STAGES`.
+
+        Raises:
+            SpecError: the specification has errors, and the stage comes after those.
+        """
+        from optdsl.dump import dump
+
+        return dump(STAGES[stage](self))
+
+    def _view(self, classes: Classes, standalone: bool) -> View:
+        from optdsl.targets.tensorflow import TENSORFLOW
         from optdsl.targets.view import Request, view
 
         request = Request(self.base_name, self.hash, classes, standalone)
-        return render(view(self._checked(), TENSORFLOW, request), TENSORFLOW.template)
+        return view(self._checked(), TENSORFLOW, request)
 
-    def reference(self) -> Reference:
+    def reference(self, **hyperparameters: HyperValue) -> Reference:
         """The NumPy reference: the rule itself, run in float64.
+
+        Args:
+            **hyperparameters: what replaces defaults: a number, or for a real one a callable of
+                the step's index, which is 0 on the first.
 
         Raises:
             SpecError: the specification has errors.
+            ValueError: a hyperparameter does not exist, or is outside its interval.
         """
         from optdsl.interpreter import Reference  # NumPy is needed here only
 
-        return Reference(self._checked().optimizer)
+        return Reference(self._checked().optimizer, hyperparameters)
+
+    def __repr__(self) -> str:
+        name = self.optimizer.name if self.optimizer else "with errors"
+        found = len(self.diagnostics)
+        findings = f"{found or 'no'} finding{'' if found == 1 else 's'}"
+        return f"<Compiled {self.base_name}: {name}, {findings}>"
+
+    def __str__(self) -> str:
+        """The findings, and what the rule does if there are no errors."""
+        findings = render_text(self.file, self.diagnostics)
+        if self.facts is None:
+            return findings
+        from optdsl.explain import explain
+
+        return "\n".join(filter(None, [findings, explain(self.facts)]))
+
+    def _repr_html_(self) -> str:
+        """The same for a notebook."""
+        return as_html(str(self))
 
     @property
     def base_name(self) -> str:
@@ -87,6 +148,22 @@ class Compiled:
         if self.facts is None:
             raise SpecError(self.file, self.diagnostics)
         return self.facts
+
+
+STAGES: dict[str, Callable[[Compiled], object]] = {
+    "syntax": lambda one: one.spec,
+    "ir": lambda one: one._checked().optimizer,
+    "facts": lambda one: one._checked().summary(),
+    "lowered": lambda one: _lowered(one._checked().optimizer),
+    "view": lambda one: one._view("all", False),
+}
+"""What a specification becomes, in order; the text of the generated file comes last."""
+
+
+def _lowered(optimizer: ir.Optimizer) -> tuple[Lowered, ...]:
+    from optdsl.passes.lowering import lowered_cases
+
+    return lowered_cases(optimizer)
 
 
 def compile_bytes(data: bytes, name: str) -> Compiled:
@@ -117,58 +194,6 @@ def compile_source(source: SourceFile) -> Compiled:
         return Compiled(source, spec, None, ordered(diagnostics))
     facts = Facts(optimizer, source)
     return Compiled(source, spec, facts, ordered(diagnostics + facts.warnings))
-
-
-def compile(text_or_path: str | Path) -> Compiled:
-    """Compiles a specification; look at `.diagnostics`, then ask for `.source()`.
-
-    Args:
-        text_or_path: a path, or the text itself: a `str` with a newline in it is text.
-
-    Raises:
-        OSError: the file cannot be read.
-    """
-    if isinstance(text_or_path, str) and "\n" in text_or_path:
-        return compile_bytes(text_or_path.encode("utf-8", "surrogatepass"), "<string>")
-    return compile_bytes(Path(text_or_path).read_bytes(), str(text_or_path))
-
-
-def load(path: str | Path) -> ModuleType:
-    """Compiles a specification and imports the result, without writing a file.
-
-    The module has what a generated file has: for `optimizer AMSGrad`, the classes `AMSGrad` and
-    `AMSGradModule`. Tracebacks into it show its lines. As with `import`, loading the same text
-    again gives the same module. A pickle of its objects can be read where the same text has been
-    loaded; for pickles that travel, build a file.
-
-    Args:
-        path: as for `compile`.
-
-    Raises:
-        OSError: the file cannot be read.
-        SpecError: the specification has errors.
-    """
-    import linecache
-    import sys
-
-    compiled = compile(path)
-    text = compiled.source("all")
-    identity = hashlib.sha256(text.encode()).hexdigest()[:16]
-    name = f"optdsl_loaded_{identity}"
-    if name in sys.modules:
-        return sys.modules[name]
-    filename = f"<optdsl {compiled.base_name} {identity}>"
-    # Without a modification time, `linecache` never drops the entry.
-    linecache.cache[filename] = (len(text), None, text.splitlines(keepends=True), filename)
-    module = ModuleType(name)
-    module.__file__ = filename
-    sys.modules[name] = module  # first, as `import` does: dataclasses and pickle look it up
-    try:
-        exec(builtins.compile(text, filename, "exec", dont_inherit=True), module.__dict__)
-    except BaseException:
-        del sys.modules[name]
-        raise
-    return module
 
 
 def _beyond_doubt(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import unicodedata
 from collections.abc import Iterable
 from enum import Enum
@@ -32,6 +33,18 @@ class Diagnostic:
     span: Span
     notes: tuple[str, ...] = ()
     help: str | None = None
+
+    def __str__(self) -> str:
+        """What it says, without the place, which only the specification can show."""
+        return "\n".join([_title(self), *_advice(self, "")])
+
+    def _repr_html_(self) -> str:
+        """The same for a notebook."""
+        return as_html(str(self))
+
+
+class SpecWarning(UserWarning):
+    """What `load` shows of a specification that has warnings."""
 
 
 class SpecError(Exception):
@@ -77,16 +90,25 @@ def _render_one(source: SourceFile, found: Diagnostic) -> str:
     shown, carets = _excerpt(line, start.column - 1, last)
     margin = " " * len(str(start.line))
     lines = [
-        f"{found.severity.value}[{found.code}]: {_harmless(found.message)}",
+        _title(found),
         f"{margin}--> {_harmless(source.name)}:{start.line}:{start.column}",
         f"{margin} |",
         f"{start.line} | {shown}".rstrip(),
         f"{margin} | {carets}",
+        *_advice(found, margin),
     ]
-    lines += [f"{margin} = note: {_harmless(note)}" for note in found.notes]
+    return "\n".join(lines) + "\n"
+
+
+def _title(found: Diagnostic) -> str:
+    return f"{found.severity.value}[{found.code}]: {_harmless(found.message)}"
+
+
+def _advice(found: Diagnostic, margin: str) -> list[str]:
+    lines = [f"{margin} = note: {_harmless(note)}" for note in found.notes]
     if found.help is not None:
         lines.append(f"{margin} = help: {_harmless(found.help)}")
-    return "\n".join(lines) + "\n"
+    return lines
 
 
 def _excerpt(line: str, start: int, end: int) -> tuple[str, str]:
@@ -127,6 +149,23 @@ def _escape(character: str) -> str:
 def _harmless(text: str) -> str:
     """On one line, and without characters that a terminal obeys."""
     return "".join(_cell(character)[0] for character in text)
+
+
+# --- for notebooks -------------------------------------------------------------------------------
+
+
+def as_html(text: str) -> str:
+    """Rendered findings, or other text, as an element that needs nothing else."""
+    import html
+
+    def marked(match: re.Match[str]) -> str:
+        return f'<b style="color: {_COLOURS[match[0]]}">{match[0]}</b>'
+
+    escaped = html.escape(text, quote=False)
+    return f"<pre>{re.sub(r'(?m)^(error|warning)(?=[[])', marked, escaped)}</pre>"
+
+
+_COLOURS = {"error": "#c62828", "warning": "#b26a00"}
 
 
 # --- for machines --------------------------------------------------------------------------------

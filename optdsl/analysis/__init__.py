@@ -32,6 +32,18 @@ class Facts:
         domains = (finding for case in self.cases for finding in case.domain.diagnostics)
         return (*self.unused, *domains)
 
+    def summary(self) -> dict[str, object]:
+        """What there is to say of each case: how values are bounded, sparsity and cost."""
+        return {
+            f"case {case.case.name}".strip(): {
+                "invariants": case.invariants,
+                "proofs": case.domain.proofs,
+                "sparsity": case.sparsity,
+                "cost": case.cost,
+            }
+            for case in self.cases
+        }
+
     @cached_property
     def unused(self) -> tuple[Diagnostic, ...]:
         """Warnings about hyperparameters, slots and locals without a use."""

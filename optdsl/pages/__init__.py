@@ -15,18 +15,10 @@ PAGES: dict[str, Page] = {page.code: page for page in (*ERRORS, *WARNINGS)}
 """Every diagnostic the compiler can give, by code."""
 
 
-def explain(code: str) -> str:
-    """A page as `optdsl rule` prints it.
-
-    Args:
-        code: the slug of a diagnostic.
-
-    Raises:
-        KeyError: there is no such diagnostic.
-    """
-    page = PAGES[code]
+def explain(page: Page) -> str:
+    """A page as `optdsl rule` prints it."""
     return (
-        f"{page.severity.value}[{code}]\n\n{fill(page.explanation, 88)}\n\n"
+        f"{page.severity.value}[{page.code}]\n\n{fill(page.explanation, 88)}\n\n"
         f"Bad:\n\n{indent(page.bad_text, '    ')}\nGood:\n\n{indent(page.good, '    ')}"
     )
 
@@ -34,8 +26,6 @@ def explain(code: str) -> str:
 def summaries() -> str:
     """Every diagnostic with one sentence about it, a line each."""
     width = max(map(len, PAGES))
-    kind = max(len(page.severity.value) for page in PAGES.values())
     return "\n".join(
-        f"{code:<{width}}  {page.severity.value:<{kind}}  {page.summary}"
-        for code, page in PAGES.items()
+        f"{page.severity.value:<7}  {code:<{width}}  {page.summary}" for code, page in PAGES.items()
     )

@@ -174,8 +174,8 @@ ERRORS = (
     ),
     error(
         "default-out-of-range",
-        """The default of a hyperparameter is not in its own interval, so that nobody could
-        construct the optimizer without an argument.""",
+        """The default of a hyperparameter is not in its own interval: nobody could construct
+        the optimizer without an argument.""",
         """
         hyper beta = 1.0 in [0, 1)
         step:
@@ -204,8 +204,9 @@ ERRORS = (
     ),
     error(
         "update-of-constant",
-        """`<-` updates what lasts from step to step: slots and `param`. Hyperparameters, `grad`,
-        `t` and locals do not change during a step; a new value gets a new name, with `=`.""",
+        """`<-` updates slots and `param` only, which last from step to step. Hyperparameters,
+        `grad`, `t` and locals do not change during a step; a new value gets a new name, with
+        `=`.""",
         """
         step:
             grad <- clip(grad, -1, 1)

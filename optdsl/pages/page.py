@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from textwrap import dedent, indent
 
 from optdsl.diagnostics import Severity
@@ -12,8 +13,9 @@ from optdsl.records import record
 class Page:
     """What there is to say about one diagnostic.
 
-    `explanation` begins with a sentence that is a summary. `bad` is a whole specification that gets
-    the diagnostic, as the contents of a file, since not every file is text; `good` gets none.
+    `explanation` begins with a summary, up to a colon or a full stop. `bad` is a whole
+    specification that gets the diagnostic, as the contents of a file, since not every file is text;
+    `good` gets none.
     """
 
     code: str
@@ -24,8 +26,8 @@ class Page:
 
     @property
     def summary(self) -> str:
-        """The first sentence, with its full stop."""
-        return f"{self.explanation.partition('. ')[0].rstrip('.')}."
+        """What it means, in one line."""
+        return re.split(r"[:.](?: |$)", self.explanation)[0]
 
     @property
     def bad_text(self) -> str:

@@ -22,8 +22,8 @@ WARNINGS = (
     ),
     warning(
         "unused-slot",
-        """A slot costs memory for every variable, and this one has no influence on `param`, or is
-        read but never updated, so that it keeps its initial value. A slot that remembers `param`
+        """A slot has no influence on `param`, or is read and never updated: it costs memory for
+        every variable, and does nothing that a constant could not do. A slot that remembers `param`
         as it was in the beginning is fine.""",
         """
         slot m
@@ -54,7 +54,7 @@ WARNINGS = (
     ),
     warning(
         "division-by-zero",
-        """The compiler cannot show that a denominator is never 0, over all values that the
+        """The compiler cannot show that a denominator is never 0: it looks at all values that the
         intervals allow, with `t` from 1 and every slot as the steps leave it. Where it can, it
         says at which values the denominator is 0. Make the interval narrower, add a small
         positive number, or choose with `where`.""",

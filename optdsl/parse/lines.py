@@ -34,6 +34,17 @@ class _KeepAll(PostLex):
 @lru_cache(maxsize=1)
 def _lark() -> Lark:
     folder = cache.folder()
+    if folder is None:
+        return _made(False)
+    with cache.draft(folder / f"parser-{__version__}.pickle") as draft:
+        return _made(str(draft))
+
+
+def _made(tables: str | bool) -> Lark:
+    """The parser. Making its tables takes ten times as long as reading them from a file.
+
+    Lark checks that they fit, and makes them again where they do not.
+    """
     return Lark(
         resources.grammar(),
         parser="lalr",
@@ -42,8 +53,7 @@ def _lark() -> Lark:
         postlex=_KeepAll(),
         transformer=TreeBuilder(),
         maybe_placeholders=True,
-        # Making the tables takes ten times as long as reading them. Lark checks that they fit.
-        cache=str(folder / f"parser-{__version__}.pickle") if folder else False,
+        cache=tables,
     )
 
 

@@ -47,6 +47,11 @@ class Lowered:
     fixed: frozenset[str]
 
 
+def lowered_cases(optimizer: ir.Optimizer) -> tuple[Lowered, ...]:
+    """The steps of an optimizer's cases, split."""
+    return tuple(lower(case, optimizer.hypers) for case in optimizer.cases)
+
+
 def lower(case: Case, hypers: tuple[Hyper, ...]) -> Lowered:
     """Splits the step of one case of a checked optimizer."""
     fixed = {hyper.name for hyper in hypers if hyper.kind is not Kind.REAL}

@@ -12,7 +12,7 @@ from optdsl.analysis import Facts
 from optdsl.analysis.sparsity import Sparsity
 from optdsl.ir import Hyper, Kind, Optimizer, Slot, SlotShape
 from optdsl.meaning import meaning
-from optdsl.passes.lowering import Lowered, lower
+from optdsl.passes.lowering import Lowered, lowered_cases
 from optdsl.targets import Target
 from optdsl.targets.document import Document, fill, helpers, layout, lines
 from optdsl.targets.expressions import call, number
@@ -98,7 +98,7 @@ def view(facts: Facts, target: Target, request: Request) -> View:
     """What a template prints for one checked optimizer."""
     optimizer, rt = facts.optimizer, request.rt
     (known,) = facts.cases
-    lowered = lower(known.case, optimizer.hypers)
+    (lowered,) = lowered_cases(optimizer)
     source = Source(known.case, optimizer.hypers, lowered, target, rt)
     bodies = [lines(of(source)) for of in (scalars, initial, update)]
     runtime = _runtime(bodies, target, request)

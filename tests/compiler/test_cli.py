@@ -2,24 +2,18 @@
 
 import json
 import os
-import subprocess
-import sys
+import socket
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
 
 import optdsl
-from optdsl.cli import cli
+from optdsl.pages import PAGES
+from support.commands import GOOD, ROOT, UGLY, UNUSED, WRONG, run
 
-ROOT = Path(__file__).parents[2]
 SPECS = ROOT / "specs"
 NAMES = sorted(path.stem for path in SPECS.glob("*.opt"))
-
-GOOD = "optimizer Good:\n    step:\n        param <- param - 0.1 * grad\n"
-UGLY = "optimizer Good:\n  step:\n    param<-param-0.1*grad # why\n"
-WRONG = "optimizer Wrong:\n    step:\n        param <- param - 0.1 * grd\n"
-UNUSED = "optimizer Unused:\n    step:\n        x = grad\n        param <- param - 0.1 * grad\n"
 
 
 @pytest.fixture(autouse=True)
@@ -28,11 +22,24 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def run(*arguments: str, data: bytes | str | None = None) -> Result:
-    result = CliRunner().invoke(cli, list(arguments), input=data, prog_name="optdsl")
-    if result.exception and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    return result
+Pipes = Callable[[str], str]
+
+
+@pytest.fixture
+def pipes() -> Iterator[Pipes]:
+    """Makes pipes with something in them, as `<(command)` does in a shell."""
+    ends = []
+
+    def pipe(text: str) -> str:
+        read, written = os.pipe()
+        ends.append(read)
+        with os.fdopen(written, "w") as file:
+            file.write(text)
+        return f"/dev/fd/{read}"
+
+    yield pipe
+    for end in ends:
+        os.close(end)
 
 
 # --- build ---------------------------------------------------------------------------------------
@@ -58,28 +65,13 @@ def test_build_again_changes_nothing(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("target", "keras", "module"),
+    ("classes", "keras", "module"),
     [("keras", True, False), ("module", False, True), ("all", True, True)],
 )
-def test_build_target(folder: Path, target: str, keras: bool, module: bool) -> None:
-    assert run("build", "adam", "--target", target, "-o", "x/y").exit_code == 0
+def test_build_classes(folder: Path, classes: str, keras: bool, module: bool) -> None:
+    assert run("build", "adam", "--classes", classes, "-o", "x/y").exit_code == 0
     text = (folder / "x" / "y" / "adam.py").read_text(encoding="utf-8")
     assert ("class Adam(" in text, "class AdamModule(" in text) == (keras, module)
-
-
-def test_build_check(folder: Path) -> None:
-    path = folder / "generated" / "adam.py"
-    missing = run("build", "--check", "adam")
-    assert (missing.exit_code, missing.stdout) == (1, f"missing: {path.relative_to(folder)}\n")
-    assert not path.parent.exists()
-    run("build", "adam")
-    assert run("build", "--check", "adam").exit_code == 0
-    path.write_text(path.read_text(encoding="utf-8") + "\n", encoding="utf-8")
-    stale = run("build", "--check", "adam")
-    assert (stale.exit_code, stale.stdout) == (1, f"stale: {path.relative_to(folder)}\n")
-    assert run("build", "--check", "adam", "--target", "keras").exit_code == 1
-    assert run("build", "adam").stdout.startswith("wrote")
-    assert run("build", "--check", "adam").exit_code == 0
 
 
 def test_build_writes_nothing_if_one_is_wrong(folder: Path) -> None:
@@ -120,7 +112,7 @@ def test_build_follows_no_links(folder: Path) -> None:
     (folder / "generated").unlink()
     (folder / "generated").mkdir()
     (folder / "generated" / "adam.py").symlink_to(folder / "elsewhere" / "adam.py")
-    result = run("build", "adam", "--target", "keras")
+    result = run("build", "adam", "--classes", "keras")
     assert result.exit_code == 2
     assert "symbolic link" in result.stderr
     assert (folder / "elsewhere" / "adam.py").read_bytes() == before
@@ -189,11 +181,13 @@ class TestInput:
         assert result.exit_code == 2
         assert "there is no file `./adam`" in result.stderr
 
-    def test_a_directory(self, command: str, folder: Path) -> None:
+    def test_a_folder_without_specifications(self, command: str, folder: Path) -> None:
         (folder / "rules").mkdir()
+        (folder / "rules" / "inner.opt").mkdir()
+        (folder / "rules" / ".hidden.opt").write_text(GOOD)
         result = run(command, "rules")
-        assert result.exit_code == 2
-        assert "`rules` is a directory; name the files in it" in result.stderr
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert result.stderr == "error: the folder `rules` has no .opt file\n"
 
     def test_no_permission(
         self, command: str, folder: Path, monkeypatch: pytest.MonkeyPatch
@@ -202,10 +196,21 @@ class TestInput:
             raise PermissionError(13, "Permission denied")
 
         (folder / "secret.opt").write_text(GOOD)
-        monkeypatch.setattr(Path, "open", refuse)
+        monkeypatch.setattr("optdsl.inputs.os.open", refuse)
         result = run(command, "secret.opt")
         assert result.exit_code == 2
         assert result.stderr == "error: cannot read `secret.opt`: permission denied\n"
+
+    def test_a_pipe_that_nobody_writes_to(self, command: str, folder: Path) -> None:
+        os.mkfifo(folder / "pipe.opt")
+        result = run(command, "pipe.opt")
+        assert result.exit_code == 1
+        assert "error[syntax]" in result.stdout + result.stderr
+
+    def test_a_socket(self, command: str) -> None:
+        with socket.socket(socket.AF_UNIX) as end:
+            end.bind("socket.opt")
+            assert run(command, "socket.opt").exit_code == 2
 
     @pytest.mark.parametrize("data", [b"\x7fELF\x02\x01\x01\x00", b"\xff\xfe", b"", b"\n\n", b"\0"])
     def test_not_a_specification(self, command: str, folder: Path, data: bytes) -> None:
@@ -244,7 +249,10 @@ def test_an_unknown_rule(command: str) -> None:
         [],
         ["build"],
         ["check"],
+        ["fmt"],
+        ["explain"],
         ["build", "adam", "--target", "torch"],
+        ["build", "adam", "--classes", "both"],
         ["check", "adam", "--format", "xml"],
         ["bild", "adam"],
         ["build", "-"],
@@ -282,6 +290,35 @@ def test_check_reads_standard_input() -> None:
     assert "--> <stdin>:3:" in result.stdout
     assert run("check", "-", data=GOOD).exit_code == 0
     assert run("check", "-", data=b"\xff").exit_code == 1
+
+
+def test_check_reads_a_pipe(pipes: Pipes) -> None:
+    pipe = pipes(WRONG)
+    result = run("check", pipe)
+    assert result.exit_code == 1
+    assert f"--> {pipe}:3:" in result.stdout
+
+
+def test_check_ignores_warnings(folder: Path) -> None:
+    (folder / "unused.opt").write_text(UNUSED)
+    result = run("check", "unused.opt", "--ignore", "domain", "--ignore", "unused-local")
+    assert result.exit_code == 0
+    assert result.stdout == "1 specification, no findings, 1 ignored\n"
+    result = run("check", "unused.opt", "--ignore", "domain", "--format", "json")
+    assert (result.exit_code, len(json.loads(result.stdout))) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("slug", "why"),
+    [
+        ("unused-locals", "there is no diagnostic `unused-locals`; did you mean `unused-local`"),
+        ("syntax", "`syntax` is an error; only warnings can be ignored"),
+    ],
+)
+def test_check_ignores_nothing_else(slug: str, why: str) -> None:
+    result = run("check", "adam", "--ignore", slug)
+    assert result.exit_code == 2
+    assert result.stderr.startswith(f"error: {why}")
 
 
 def test_check_json(folder: Path) -> None:
@@ -355,14 +392,42 @@ def test_fmt_normalises_line_ends(folder: Path) -> None:
     assert path.read_bytes() == GOOD.encode()
 
 
-def test_fmt_leaves_a_file_with_errors_alone(folder: Path) -> None:
-    (folder / "broken.opt").write_text("optimizer Broken\n  step:\n")
+def test_fmt_rewrites_all_or_nothing(folder: Path) -> None:
     (folder / "ugly.opt").write_text(UGLY)
-    result = run("fmt", "broken.opt", "ugly.opt")
-    assert result.exit_code == 1
+    (folder / "broken.opt").write_text("optimizer Broken\n  step:\n")
+    result = run("fmt", "ugly.opt", "broken.opt")
+    assert (result.exit_code, result.stdout) == (1, "")
     assert "error[syntax]" in result.stderr
-    assert result.stdout == "reformatted ugly.opt\n"
-    assert (folder / "broken.opt").read_text() == "optimizer Broken\n  step:\n"
+    assert (folder / "ugly.opt").read_text() == UGLY
+
+
+def test_fmt_rewrites_nothing_if_a_file_cannot_be_written(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path, flags: int, *mode: int) -> int:
+        if Path(path).parent.name == "closed" and flags & os.O_CREAT:
+            raise PermissionError(13, "Permission denied")
+        return opened(path, flags, *mode)
+
+    for name in ("a.opt", "closed/b.opt", "c.opt"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(UGLY)
+    opened = os.open
+    monkeypatch.setattr(os, "open", refuse)
+    result = run("fmt", "a.opt", "closed/b.opt", "c.opt")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.endswith("closed/b.opt`: permission denied\n")
+    for name in ("a.opt", "closed/b.opt", "c.opt"):
+        assert (folder / name).read_text() == UGLY
+    assert sorted(path.name for path in folder.iterdir()) == ["a.opt", "c.opt", "closed"]
+
+
+def test_fmt_does_not_write_to_a_pipe(folder: Path, pipes: Pipes) -> None:
+    (folder / "a.opt").write_text(UGLY)
+    result = run("fmt", "a.opt", pipes(UGLY))
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.endswith("`: it is a pipe, not a file\n")
+    assert (folder / "a.opt").read_text() == UGLY
 
 
 def test_fmt_keeps_a_link(folder: Path) -> None:
@@ -400,6 +465,11 @@ def test_rule() -> None:
     result = run("rule", "undefined-name")
     assert result.exit_code == 0
     assert "undefined-name" in result.stdout
+
+
+def test_rule_lists_all() -> None:
+    lines = run("rule").stdout.splitlines()
+    assert [line.split()[1] for line in lines] == list(PAGES)
 
 
 def test_rule_unknown() -> None:
@@ -444,69 +514,3 @@ def test_new_needs_a_name(folder: Path, name: str) -> None:
     assert result.exit_code == 2
     assert result.stderr.startswith("error")
     assert list(folder.rglob("*")) == []
-
-
-# --- as a process --------------------------------------------------------------------------------
-
-
-def _process(*arguments: str, **environment: str) -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run(
-        [sys.executable, "-m", "optdsl", *arguments],
-        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
-        capture_output=True,
-        check=False,
-    )
-
-
-def test_version() -> None:
-    done = _process("--version")
-    assert (done.returncode, done.stdout) == (0, f"optdsl {optdsl.__version__}\n".encode())
-
-
-def test_a_terminal_without_unicode(folder: Path) -> None:
-    (folder / "wrong.opt").write_text(WRONG.replace("grd", "grd  # é→"), encoding="utf-8")
-    done = _process("check", "wrong.opt", PYTHONIOENCODING="ascii")
-    assert done.returncode == 1
-    assert b"error[undefined-name]" in done.stdout
-    assert b"Traceback" not in done.stderr
-
-
-def test_a_broken_pipe() -> None:
-    read, written = os.pipe()
-    os.close(read)
-    with os.fdopen(written, "wb") as closed:
-        done = subprocess.run(
-            [sys.executable, "-m", "optdsl", "list"],
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-            stdout=closed,
-            stderr=subprocess.PIPE,
-            check=False,
-        )
-    assert done.stderr == b""
-
-
-def test_what_the_system_refuses_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    def full() -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("optdsl.library.entries", full)
-    result = run("list")
-    assert result.exit_code == 2
-    assert result.stderr == "error: the system says: no space left on device\n"
-
-
-def test_colours_are_for_terminals_only(folder: Path) -> None:
-    (folder / "wrong.opt").write_text(WRONG)
-    assert b"\x1b" not in _process("check", "wrong.opt").stdout
-    coloured = CliRunner().invoke(cli, ["check", "wrong.opt"], color=True)
-    assert "\x1b[31m" in coloured.stdout
-
-
-def test_no_standard_input() -> None:
-    done = subprocess.run(
-        ["sh", "-c", 'exec "$0" -m optdsl check - <&-', sys.executable],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        check=False,
-    )
-    assert (done.returncode, done.stderr) == (2, b"error: there is no standard input\n")

@@ -10,7 +10,7 @@ import pytest
 
 import optdsl
 from optdsl import SpecError
-from optdsl.compiler import TARGETS, Compiled, Target, compile_bytes, compile_source
+from optdsl.compiler import CLASSES, Classes, Compiled, compile_bytes, compile_source
 from optdsl.diagnostics import Severity
 from optdsl.source import SourceFile
 
@@ -43,17 +43,17 @@ def test_line_ends_do_not_count() -> None:
     assert windows.source() == compile_bytes(GOOD.encode(), "a/b/good.opt").source()
 
 
-@pytest.mark.parametrize("target", TARGETS)
-def test_source(target: Target) -> None:
-    text = optdsl.compile(GOOD).source(target)
+@pytest.mark.parametrize("classes", CLASSES)
+def test_source(classes: Classes) -> None:
+    text = optdsl.compile(GOOD).source(classes)
     compile(text, "good.py", "exec")
-    assert ("class Good(" in text) == (target != "module")
-    assert ("class GoodModule(" in text) == (target != "keras")
+    assert ("class Good(" in text) == (classes != "module")
+    assert ("class GoodModule(" in text) == (classes != "keras")
 
 
-def test_source_of_no_target() -> None:
-    with pytest.raises(ValueError, match="target must be one of keras, module, all, got 'torch'"):
-        optdsl.compile(GOOD).source(cast("Target", "torch"))
+def test_source_of_no_class() -> None:
+    with pytest.raises(ValueError, match="classes must be one of keras, module, all, got 'torch'"):
+        optdsl.compile(GOOD).source(cast("Classes", "torch"))
 
 
 def test_the_reference_runs() -> None:

@@ -2,6 +2,7 @@
 
 import ast
 import os
+import socket
 from pathlib import Path
 
 import pytest
@@ -53,7 +54,7 @@ def test_module_name_refuses(spec: str, why: str) -> None:
 
 def test_write_makes_the_folder(tmp_path: Path) -> None:
     path = tmp_path / "a" / "b" / "rule.py"
-    write(path, "é\n", make_folder=True)
+    write({path: "é\n"}, make_folder=True)
     assert path.read_bytes() == "é\n".encode()
     assert [file.name for file in path.parent.iterdir()] == ["rule.py"]
 
@@ -62,14 +63,14 @@ def test_write_keeps_newlines_and_permissions(tmp_path: Path) -> None:
     path = tmp_path / "rule.py"
     path.write_text("old")
     path.chmod(0o640)
-    write(path, "a\r\nb\n")
+    write({path: "a\r\nb\n"})
     assert path.read_bytes() == b"a\r\nb\n"
     assert path.stat().st_mode & 0o777 == 0o640
 
 
 def test_a_new_file_has_the_permissions_of_any_new_file(tmp_path: Path) -> None:
     (tmp_path / "other").write_text("")
-    write(tmp_path / "rule.py", "")
+    write({tmp_path / "rule.py": ""})
     assert (tmp_path / "rule.py").stat().st_mode == (tmp_path / "other").stat().st_mode
 
 
@@ -82,15 +83,25 @@ def test_write_replaces_in_one_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(Path, "replace", fail)
     with pytest.raises(OutputError, match="no space left"):
-        write(path, "new")
+        write({path: "new"})
     assert path.read_text() == "old"
     assert [file.name for file in tmp_path.iterdir()] == ["rule.py"]
+
+
+def test_write_writes_all_or_nothing(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    (tmp_path / "a.py").write_text("old")
+    texts = {tmp_path / "a.py": "new", tmp_path / "b.py": "new", tmp_path / "file" / "c.py": "new"}
+    with pytest.raises(OutputError, match=r"cannot write `.*c\.py`: not a directory"):
+        write(texts)
+    assert (tmp_path / "a.py").read_text() == "old"
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["a.py", "file"]
 
 
 def test_write_says_what_is_in_the_way(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="cannot write"):
-        write(tmp_path / "file" / "rule.py", "", make_folder=True)
+        write({tmp_path / "file" / "rule.py": ""}, make_folder=True)
 
 
 def test_current(tmp_path: Path) -> None:
@@ -126,6 +137,21 @@ def test_a_folder_in_the_way(tmp_path: Path) -> None:
         current(tmp_path / "rule.py")
 
 
+@pytest.mark.parametrize("kind", ["pipe", "socket", "device"])
+def test_what_is_no_file_is_not_opened(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "rule.py"
+    match kind:
+        case "pipe":
+            os.mkfifo(path)
+        case "socket":
+            with socket.socket(socket.AF_UNIX) as end:
+                end.bind(str(path))
+        case _:
+            path = Path(os.devnull)
+    with pytest.raises(OutputError, match=f"cannot write `{path}`: it is a {kind}, not a file"):
+        current(path)
+
+
 def test_links_are_not_followed(tmp_path: Path) -> None:
     target = tmp_path / "target.py"
     target.write_text(GENERATED)
@@ -143,7 +169,7 @@ def test_the_temporary_file_is_not_followed_either(tmp_path: Path) -> None:
     victim.write_text("mine")
     (tmp_path / f".rule.py.{os.getpid()}.tmp").symlink_to(victim)
     with pytest.raises(OutputError, match="exists"):
-        write(tmp_path / "rule.py", "text")
+        write({tmp_path / "rule.py": "text"})
     assert victim.read_text() == "mine"
 
 

@@ -23,7 +23,7 @@ def test_the_good_example_is_clean(page: Page) -> None:
 
 
 def test_an_explanation_has_both_examples() -> None:
-    text = pages.explain("bad-axis")
+    text = pages.explain(PAGES["bad-axis"])
     assert text.startswith("error[bad-axis]\n\nAn axis is ")
     assert "mean(grad, axis=k)" in text
     assert "mean(grad, axis=0)" in text
@@ -31,9 +31,16 @@ def test_an_explanation_has_both_examples() -> None:
 
 
 def test_bytes_that_are_no_text_are_shown_escaped() -> None:
-    assert r"d\xe9j\xe0 vu" in pages.explain("encoding")
+    assert r"d\xe9j\xe0 vu" in pages.explain(PAGES["encoding"])
 
 
-def test_an_unknown_code_is_a_key_error() -> None:
-    with pytest.raises(KeyError):
-        pages.explain("no-such-code")
+@pytest.mark.parametrize("page", PAGES.values(), ids=lambda page: page.code)
+def test_a_summary_fits_in_a_line(page: Page) -> None:
+    assert page.explanation.startswith(page.summary)
+    assert 20 < len(page.summary) <= 100
+
+
+def test_all_summaries() -> None:
+    lines = pages.summaries().splitlines()
+    assert [line.split()[1] for line in lines] == list(PAGES)
+    assert "warning  unused-local          A local is assigned and never read" in lines
