@@ -1,5 +1,6 @@
 """An environment without TensorFlow, Keras, NumPy and Hypothesis: a wheel and three libraries."""
 
+import re
 import subprocess
 import sys
 import sysconfig
@@ -78,3 +79,12 @@ def test_a_specification_can_be_compiled_and_shown(python: Path, tmp_path: Path)
     done = _run(python, tmp_path, "-c", code)
     assert (done.returncode, done.stderr) == (0, "")
     assert "class AdamModule(" in done.stdout
+
+
+def test_the_hooks_of_pre_commit_are_commands(python: Path, tmp_path: Path) -> None:
+    hooks = re.findall(r"(?m)^  entry: optdsl (.*)$", (ROOT / ".pre-commit-hooks.yaml").read_text())
+    assert hooks == ["check", "fmt"]
+    for name in ("a.opt", "b.opt"):
+        (tmp_path / name).write_text(SPEC.replace("0.1", "0.10"))
+    for hook in hooks:
+        assert _run(python, tmp_path, "-m", "optdsl", hook, "a.opt", "b.opt").returncode == 0
