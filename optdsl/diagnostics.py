@@ -161,8 +161,8 @@ def as_html(text: str) -> str:
     def marked(match: re.Match[str]) -> str:
         return f'<b style="color: {_COLOURS[match[0]]}">{match[0]}</b>'
 
-    escaped = html.escape(text, quote=False)
-    return f"<pre>{re.sub(r'(?m)^(error|warning)(?=[[])', marked, escaped)}</pre>"
+    shown = re.sub(r"(?m)^(error|warning)(?=\[)", marked, html.escape(text, quote=False))
+    return f"<pre>{shown}</pre>"
 
 
 _COLOURS = {"error": "#c62828", "warning": "#b26a00"}

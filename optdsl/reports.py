@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 
 from optdsl.diagnostics import Diagnostic, records
+from optdsl.pages import PAGES
 from optdsl.source import SourceFile
 from optdsl.version import __version__
 
@@ -26,7 +27,7 @@ def render_sarif(findings: Findings) -> str:
     driver = {
         "name": "optdsl",
         "version": __version__,
-        "rules": [{"id": code} for code in sorted({str(one["code"]) for one in found})],
+        "rules": [_sarif_rule(code) for code in sorted({str(one["code"]) for one in found})],
     }
     run = {
         "tool": {"driver": driver},
@@ -51,6 +52,19 @@ RENDERERS: dict[str, Callable[[Findings], str]] = {
 
 def _all(findings: Findings) -> list[dict[str, object]]:
     return [one for source, diagnostics in findings for one in records(source, diagnostics)]
+
+
+def _sarif_rule(code: str) -> dict[str, object]:
+    """What a service shows about a kind of finding."""
+    page = PAGES[code]
+    examples = f"Bad:\n\n{page.bad_text}\nGood:\n\n{page.good}"
+    return {
+        "id": code,
+        "shortDescription": {"text": f"{page.summary}."},
+        "fullDescription": {"text": page.explanation},
+        "help": {"text": f"{page.explanation}\n\n{examples}"},
+        "defaultConfiguration": {"level": page.severity.value},
+    }
 
 
 def _sarif_result(one: _Record) -> dict[str, object]:

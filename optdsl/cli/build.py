@@ -70,7 +70,7 @@ def command(
     from optdsl.compiler import Form
 
     own = project()
-    folder = Path(output or own.output or "generated")
+    folder = Path(own.output or "generated") if output is None else Path(output)
     form = Form(classes or own.classes or "all", standalone or own.standalone)
     inputs = gather(specs)
     if stage is not None:
@@ -130,12 +130,16 @@ def _built(inputs: Sequence[Input], folder: Path) -> dict[Path, Compiled]:
 def _destinations(inputs: Sequence[Input], folder: Path) -> list[Path]:
     """Where each specification goes; no two to the same place, on any file system."""
     paths = []
-    taken: dict[str, str] = {}
+    taken: dict[str, Input] = {}
     for one in inputs:
         name = module_name(Path(one.name))
-        other = taken.setdefault(name.lower(), one.name)
-        if other != one.name:
-            raise Failure(f"`{other}` and `{one.name}` would both be generated as `{name}.py`")
+        other = taken.setdefault(name.lower(), one)
+        if other is not one:
+            same = other.name == one.name  # a file, and a rule of the library
+            both = (
+                f"`{other.path}` and `{one.path}`" if same else f"`{other.name}` and `{one.name}`"
+            )
+            raise Failure(f"{both} would both be generated as `{name}.py`")
         paths.append(folder / f"{name}.py")
     return paths
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from importlib import machinery, util
+from importlib import machinery
 from pathlib import Path
 from types import CodeType
 
@@ -37,5 +37,7 @@ class _Loader(machinery.SourceFileLoader):
         try:
             return super().get_code(fullname)
         except (EOFError, ImportError, TypeError, ValueError):  # what `marshal` says of rubbish
-            Path(util.cache_from_source(self.path)).unlink(missing_ok=True)
+            from importlib.util import cache_from_source
+
+            Path(cache_from_source(self.path)).unlink(missing_ok=True)
             return super().get_code(fullname)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import io
+import pickle
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 
+import lark
 from lark import Lark, Token, UnexpectedToken
 from lark.lark import PostLex
 from lark.parsers.lalr_interactive_parser import InteractiveParser
@@ -33,28 +37,26 @@ class _KeepAll(PostLex):
 
 @lru_cache(maxsize=1)
 def _lark() -> Lark:
-    folder = cache.folder()
-    if folder is None:
-        return _made(False)
-    with cache.draft(folder / f"parser-{__version__}.pickle") as draft:
-        return _made(str(draft))
-
-
-def _made(tables: str | bool) -> Lark:
-    """The parser. Making its tables takes ten times as long as reading them from a file.
-
-    Lark checks that they fit, and makes them again where they do not.
-    """
-    return Lark(
-        resources.grammar(),
+    """The parser. Making its tables takes ten times as long as reading them."""
+    grammar = resources.grammar()
+    name, made_from = f"parser-{__version__}.pickle", f"{sys.version} {lark.__version__} {grammar}"
+    if (kept := cache.load(name, made_from)) is not None:
+        # As parsers do that Lark's own generator writes: what is ours is given once more.
+        read: Callable[..., Lark] = Lark._load_from_dict
+        return read(**pickle.loads(kept), postlex=_KeepAll(), transformer=TreeBuilder())
+    parser = Lark(
+        grammar,
         parser="lalr",
         lexer="basic",
         start="spec",
         postlex=_KeepAll(),
         transformer=TreeBuilder(),
         maybe_placeholders=True,
-        cache=tables,
     )
+    tables = io.BytesIO()
+    parser.save(tables, ("postlex", "transformer"))
+    cache.keep(name, made_from, tables.getvalue())
+    return parser
 
 
 def tokens_of(text: str) -> Iterator[Token]:

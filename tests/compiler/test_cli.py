@@ -146,6 +146,14 @@ def test_two_specs_of_one_name(folder: Path, other: str) -> None:
     assert not (folder / "generated").exists()
 
 
+def test_a_file_with_the_name_of_a_rule(folder: Path) -> None:
+    (folder / "adam.opt").write_text(GOOD)
+    result = run("build", "adam.opt", "adam")
+    assert result.exit_code == 2
+    assert result.stderr.startswith("error: `adam.opt` and `/")
+    assert result.stderr.endswith("adam.opt` would both be generated as `adam.py`\n")
+
+
 def test_one_spec_named_twice() -> None:
     assert run("build", "adam", "adam").stdout == f"wrote {Path('generated', 'adam.py')}\n"
 

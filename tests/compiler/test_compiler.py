@@ -1,6 +1,8 @@
 """The Python API: `optdsl.compile`, `optdsl.load`, and what they say about wrong specifications."""
 
+import os
 import pickle
+import re
 import sys
 import traceback
 from pathlib import Path
@@ -11,13 +13,11 @@ import pytest
 import optdsl
 from optdsl import SpecError
 from optdsl.compiler import CLASSES, Classes, Compiled, compile_bytes, compile_source
-from optdsl.diagnostics import Severity
-from optdsl.source import SourceFile
+from optdsl.diagnostics import Diagnostic, Severity, render_text
+from optdsl.source import SourceFile, Span
+from support.commands import GOOD, UNUSED, WRONG
 
 SPECS = sorted((Path(__file__).parents[2] / "specs").glob("*.opt"))
-
-GOOD = "optimizer Good:\n    step:\n        param <- param - 0.1 * grad\n"
-WRONG = "optimizer Wrong:\n    step:\n        param <- param - 0.1 * grd\n"
 
 
 @pytest.mark.parametrize("path", SPECS, ids=lambda path: path.stem)
@@ -57,8 +57,16 @@ def test_source_of_no_class() -> None:
 
 
 def test_the_reference_runs() -> None:
-    reference = optdsl.compile(GOOD).reference()
-    assert type(reference).__name__ == "Reference"
+    compiled = optdsl.compile("gradient_descent")
+    for rate in (0.25, 0.5):
+        reference = compiled.reference(learning_rate=rate)
+        after = reference.step(reference.init([1.0, 2.0]), [1.0, -1.0])
+        assert after.param.value.tolist() == [1.0 - rate, 2.0 + rate]
+
+
+def test_the_reference_refuses_what_the_rule_does_not_have() -> None:
+    with pytest.raises(ValueError, match="Good has no hyperparameter momentum"):
+        optdsl.compile(GOOD).reference(momentum=0.9)
 
 
 @pytest.mark.parametrize("part", ["source", "reference"])
@@ -121,12 +129,98 @@ def test_a_missing_file() -> None:
         optdsl.compile("no/such.opt")
 
 
+def test_a_name_of_the_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = next(path for path in SPECS if path.stem == "amsgrad")
+    assert optdsl.compile("amsgrad").source() == optdsl.compile(path).source()
+    assert optdsl.compile("amsgrad").file.name == "amsgrad.opt"
+    with pytest.raises(FileNotFoundError, match=r"or rule `amsgard`; did you mean `amsgrad`"):
+        optdsl.compile("amsgard")
+    (tmp_path / "amsgrad").write_text(GOOD)
+    assert optdsl.compile("amsgrad").optimizer == optdsl.compile(GOOD).optimizer
+
+
+def test_a_folder(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"has no \.opt file"):
+        optdsl.compile(str(tmp_path))
+    (tmp_path / "a.opt").write_text(GOOD)
+    assert optdsl.compile(str(tmp_path)).ok
+    (tmp_path / "b.opt").write_text(GOOD)
+    with pytest.raises(IsADirectoryError, match="has 2 specifications; name one of them"):
+        optdsl.compile(str(tmp_path))
+
+
+def test_a_pipe_that_nobody_writes_to(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.opt")
+    assert not optdsl.compile(tmp_path / "pipe.opt").ok
+
+
+# --- printing ------------------------------------------------------------------------------------
+
+
+def test_a_compiled_rule_prints_what_it_does() -> None:
+    compiled = optdsl.compile(UNUSED)
+    assert repr(compiled) == "<Compiled <string>: Unused, 1 finding>"
+    assert repr(optdsl.compile("adam")) == "<Compiled adam.opt: Adam, no findings>"
+    assert str(compiled).startswith("warning[unused-local]: ")
+    assert "\n\nUnused\n\nEquations\n" in str(compiled)
+    assert str(optdsl.compile("adam")).startswith("Adam: ")
+
+
+def test_a_wrong_spec_prints_its_findings() -> None:
+    compiled = optdsl.compile(WRONG)
+    assert repr(compiled) == "<Compiled <string>: with errors, 1 finding>"
+    assert str(compiled) == render_text(compiled.file, compiled.diagnostics)
+
+
+def test_a_finding_prints_what_it_says() -> None:
+    finding = Diagnostic("domain", Severity.WARNING, "no", Span(0, 1), ("one", "two"), "act\x1b")
+    assert str(finding) == "warning[domain]: no\n = note: one\n = note: two\n = help: act\\x1b"
+    assert repr(finding).startswith("Diagnostic(code='domain', ")
+
+
+def test_notebooks_show_escaped_text() -> None:
+    compiled = optdsl.compile(WRONG.replace("grd", "grd + x < 1"))
+    html = compiled._repr_html_()
+    assert html.startswith('<pre><b style="color: #c62828">error</b>[')
+    assert html.endswith("</pre>")
+    assert "&lt;string&gt;:3:" in html
+    assert set(re.findall(r"<[^>]*>", html)) == {
+        "<pre>",
+        "</pre>",
+        "</b>",
+        '<b style="color: #c62828">',
+    }
+    (finding,) = optdsl.compile(UNUSED).diagnostics
+    assert finding._repr_html_().startswith('<pre><b style="color: #b26a00">warning</b>[')
+
+
+# --- load ----------------------------------------------------------------------------------------
+
+
 def test_load() -> None:
     module = optdsl.load(GOOD)
     assert issubclass(module.Good, sys.modules["keras"].optimizers.Optimizer)
     assert issubclass(module.GoodModule, sys.modules["tensorflow"].Module)
     assert optdsl.load(GOOD) is module
     assert pickle.loads(pickle.dumps(module.Good)) is module.Good
+
+
+def test_load_from_the_library() -> None:
+    assert optdsl.load("amsgrad") is optdsl.load(
+        next(path for path in SPECS if path.stem == "amsgrad")
+    )
+
+
+def test_load_shows_warnings() -> None:
+    with pytest.warns(optdsl.SpecWarning) as caught:
+        optdsl.load(UNUSED)
+    (one,) = caught
+    assert one.filename == __file__
+    assert str(one.message).startswith("warning[unused-local]: ")
+    assert "--> <string>:3:" in str(one.message)
+    with pytest.warns(optdsl.SpecWarning):
+        optdsl.load(UNUSED)
 
 
 def test_load_refuses_errors() -> None:

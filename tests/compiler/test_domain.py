@@ -234,7 +234,7 @@ def test_large_specifications_are_quick(name: str) -> None:
     assert time.process_time() - began < 4  # about 1 s on an idle machine
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     text=drawn_rules.specifications(),
     hypers=drawn_rules.hypers,

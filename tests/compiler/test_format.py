@@ -137,7 +137,7 @@ ABOUT = st.text(st.characters(exclude_categories=["Cs"]), max_size=40).filter(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(EXPRS)
 def test_an_expression_means_the_same_when_it_is_parsed_again(expr: syntax.Expr) -> None:
     text = format_expr(expr)
@@ -148,7 +148,7 @@ def test_an_expression_means_the_same_when_it_is_parsed_again(expr: syntax.Expr)
     assert statement.value == expr
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(IDENTS, MEMBERS)
 def test_a_specification_means_the_same_when_it_is_parsed_again(
     name: syntax.Ident, members: tuple[syntax.Member, ...]
@@ -160,7 +160,7 @@ def test_a_specification_means_the_same_when_it_is_parsed_again(
     assert format_spec(again) == text
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(ABOUT)
 def test_a_description_survives(text: str) -> None:
     written = f'optimizer A:\n    """{text}"""\n    step:\n        x = 1\n'
@@ -169,7 +169,7 @@ def test_a_description_survives(text: str) -> None:
         formatted(written)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.data())
 def test_comments_are_never_lost(data: st.DataObject) -> None:
     """Comments and empty lines anywhere between the lines of a specification, or at their ends."""

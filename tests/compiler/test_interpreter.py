@@ -167,7 +167,7 @@ def test_lazy_without_ids_counts_and_leaves_everything() -> None:
 
 
 @pytest.mark.parametrize("name", SPECS)
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(data=st.data())
 def test_sparse_exact_is_dense_for_every_specification(name: str, data: st.DataObject) -> None:
     shape = data.draw(st.sampled_from(SHAPES[1:]))
@@ -263,7 +263,6 @@ def adam_in(dtype: str, grads: list[Any], h: dict[str, float]) -> Iterator[Any]:
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
-@settings(deadline=None)
 @given(data=st.data())
 def test_a_right_path_is_inside(dtype: str, data: st.DataObject) -> None:
     chosen = data.draw(hypers(optimizer("adam")))

@@ -64,6 +64,17 @@ def test_sarif() -> None:
     ]
 
 
+def test_sarif_says_what_a_rule_means() -> None:
+    (run,) = json.loads(render_sarif([(SOURCE, (FOUND, LONG))]))["runs"]
+    error, warning = run["tool"]["driver"]["rules"]
+    assert error["shortDescription"] == {"text": "A name has no meaning where it is used."}
+    assert error["fullDescription"]["text"].startswith("A name has no meaning where it is used: it")
+    assert error["help"]["text"].startswith(error["fullDescription"]["text"])
+    assert "Bad:\n\noptimizer Example:\n" in error["help"]["text"]
+    levels = [rule["defaultConfiguration"]["level"] for rule in (error, warning)]
+    assert levels == ["error", "warning"]
+
+
 def test_sarif_without_findings_is_a_log() -> None:
     assert json.loads(render_sarif([(SOURCE, ())]))["runs"][0]["results"] == []
 

@@ -154,7 +154,7 @@ def test_a_condition_that_reads_other_rows_is_not_local() -> None:
     )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     text=drawn_rules.quiet_specifications(),
     hypers=drawn_rules.hypers,

@@ -106,7 +106,6 @@ def some(examples: int, *further: Phase) -> settings:
     """A failure is reported as it is found; its smallest form takes the long tests below."""
     return settings(
         max_examples=examples,
-        deadline=None,
         phases=(Phase.explicit, Phase.reuse, Phase.generate, *further),
         suppress_health_check=list(HealthCheck),
     )
