@@ -119,6 +119,7 @@ _TWO = (
 )
 _REDUCTIONS = ("sum", "mean", "norm", "amax", "amin")
 _COMPARISONS = ("<", "<=", ">", ">=", "==", "!=")
+_STATIC = ("flag", "not off", "k > 2", "n == 0 or off", "min(k, 2) < pi and flag")
 _LOGIC = ("not ({})", "({} and {})", "({} or {})", "({}) == ({})", "({}) != ({})")
 
 
@@ -189,6 +190,8 @@ class _Writer:
                 return f"where({self.question(size, depth - 1)}, {yes}, {no})"
             case 9:
                 return self.whole(size, depth - 1)
+            case 10 if size > Size.LITERAL:
+                return self.value(Size.LITERAL, depth)
             case _:
                 parts = self.value(size, depth - 1), self.value(size, depth - 1)
                 return self.pick(_TWO).format(*parts)
@@ -321,48 +324,51 @@ class _Writer:
     def branches(self, depth: int) -> Iterator[str]:
         """A `when`; locals that both branches bind can be read after it."""
         asked = self.draw(st.sampled_from([Size.LITERAL, Size.STEP, Size.STEP, Size.VARIABLE]))
-        condition = self.question(asked, 2)
+        is_static = asked is Size.STEP and self.chance(2)
+        condition = self.pick(_STATIC) if is_static else self.question(asked, 2)
         joins = [(self.name(), self.chance(4)) for _ in range(self.draw(st.integers(0, 2)))]
         ends: list[list[tuple[str, Size]]] = []
         two = bool(joins) or not self.chance(3)
         for head in (f"when {condition}:", "otherwise:")[: 1 + two]:
-            before = dict(self.values), dict(self.questions), self.tensors
-            lines, bound = self.branch(joins, depth)
-            yield from (head, *(f"    {line}" for line in lines))
-            ends.append(bound)
-            self.values, self.questions, self.tensors = before
+            yield head
+            ends.append([])
+            yield from self.inside(self.branch(joins, ends[-1], depth))
         for (name, _), (then, then_size), (orelse, else_size) in zip(joins, *ends, strict=False):
             kind = orelse if then == "number" else then
             self.bind(name, kind, asked.joined(then_size).joined(else_size))
 
     def branch(
-        self, joins: list[tuple[str, bool]], depth: int
-    ) -> tuple[list[str], list[tuple[str, Size]]]:
-        """Lines, and the kind and size of each local that both branches bind."""
-        lines, bound = [], []
+        self, joins: list[tuple[str, bool]], bound: list[tuple[str, Size]], depth: int
+    ) -> Iterator[str]:
+        """A branch that binds locals; `bound` receives the kind and size of each."""
         for name, is_question in joins:
             size = self.draw(st.sampled_from(Size))
             kinds = ["number", "number", "whole", *["tensor"] * (size is Size.TENSOR)]
             kind, value = self.bound(size, "question" if is_question else self.pick(kinds))
             bound.append((kind, size))
-            lines.append(f"{name} = {value}")
-        lines += self.quiet(depth) if self.chance(3) else self.block(depth)
-        return lines, bound
+            yield f"{name} = {value}"
+        yield from self.quiet(2) if self.chance(3) else self.block(depth)
+
+    def inside(self, lines: Iterator[str]) -> Iterator[str]:
+        """Lines, indented, whose locals are not seen after them."""
+        before = dict(self.values), dict(self.questions), self.tensors
+        yield from (f"    {line}" for line in lines)
+        self.values, self.questions, self.tensors = before
 
     def quiet(self, depth: int) -> Iterator[str]:
         """Statements that leave nothing: a branch of locals, or of slots that stay as they are."""
-        match self.draw(st.integers(0, 3 if depth else 2)):
+        match self.draw(st.integers(0, 3 if depth > 0 else 1)):
             case 0:
                 slot = self.pick(self.slots)
                 yield f"{slot} <- {slot}"
-            case 1 | 2:
+            case 1:
                 yield self.local()
             case _:
                 yield f"when {self.question(Size.VARIABLE, 1)}:"
-                yield from (f"    {line}" for line in self.quiet(depth - 1))
+                yield from self.inside(self.quiet(depth - 1))
                 if self.chance(2):
                     yield "otherwise:"
-                    yield from (f"    {line}" for line in self.quiet(depth - 1))
+                    yield from self.inside(self.quiet(depth - 1))
 
     def initial(self, size: Size) -> str:
         """The value of a slot before the first step, of hyperparameters and `param`."""
@@ -370,8 +376,8 @@ class _Writer:
         start.tensors = ("param",)
         start.values |= {
             Size.STEP: _HYPERS,
-            Size.VARIABLE: ("norm(param)",),
-            Size.TENSOR: ("param",),
+            Size.VARIABLE: ("norm(param)", "0"),
+            Size.TENSOR: ("param", "0"),
         }
         start.wholes |= {Size.STEP: _WHOLE, Size.VARIABLE: ()}
         start.questions |= {Size.STEP: ("flag", "off"), Size.VARIABLE: ("mean(param) > 0",)}
