@@ -10,13 +10,13 @@ Errors of a specification are raised as `optdsl.SpecError` when its code is aske
 
 from __future__ import annotations
 
+from optdsl.version import __version__
+
 # Importing this package must cost nothing: `optdsl --version` imports it too.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from optdsl.compiler import Compiled, compile, load
     from optdsl.diagnostics import SpecError
-
-__version__ = "0.1.0"
 
 __all__ = ["Compiled", "SpecError", "__version__", "compile", "load"]
 

@@ -16,9 +16,9 @@ from typing import IO, TYPE_CHECKING, Any, Literal
 
 import click
 
-from optdsl import __version__
 from optdsl.cache import folder
 from optdsl.output import OutputError, current, module_name, reason, write
+from optdsl.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -248,11 +248,11 @@ def explain(spec: str) -> None:
 @click.argument("slug", metavar="SLUG")
 def rule(slug: str) -> None:
     """Say what the diagnostic SLUG means, with a bad and a good example."""
-    from optdsl import rules
+    from optdsl import pages
 
-    if slug not in rules.RULES:
-        raise Failure(_unknown(f"diagnostic `{slug}`", slug, list(rules.RULES)))
-    click.echo(rules.explain(slug).rstrip("\n"))
+    if slug not in pages.PAGES:
+        raise Failure(_unknown(f"diagnostic `{slug}`", slug, list(pages.PAGES)))
+    click.echo(pages.explain(slug).rstrip("\n"))
 
 
 @cli.command("list")

@@ -17,9 +17,9 @@ from optdsl.source import SourceFile
 if TYPE_CHECKING:
     from optdsl.interpreter import Reference
 
-Target = Literal["keras", "module", "all"]
+Classes = Literal["keras", "module", "all"]
 
-TARGETS: tuple[Target, ...] = ("keras", "module", "all")
+CLASSES: tuple[Classes, ...] = ("keras", "module", "all")
 """What can be generated: the Keras class, the `tf.Module` class, or both in one file."""
 
 
@@ -40,21 +40,34 @@ class Compiled:
         """Whether there are no errors; warnings do not count."""
         return self.optimizer is not None
 
-    def source(self, target: Target = "all") -> str:
+    def source(self, classes: Classes = "all", *, standalone: bool = False) -> str:
         """The generated Python file.
 
         Raises:
             SpecError: the specification has errors.
-            ValueError: there is no such target.
+            ValueError: there are no such classes.
         """
-        if target not in TARGETS:
-            raise ValueError(f"target must be one of {', '.join(TARGETS)}, got {target!r}")
+        if classes not in CLASSES:
+            raise ValueError(f"classes must be one of {', '.join(CLASSES)}, got {classes!r}")
         optimizer = self._checked()
-        from optdsl import render  # Jinja is needed here only
+        from optdsl.analysis.sparsity import sparsity
+        from optdsl.passes.lowering import lower
+        from optdsl.targets.render import render  # Jinja is needed here only
+        from optdsl.targets.tensorflow import TENSORFLOW
+        from optdsl.targets.view import view
 
-        return render.render(
-            optimizer, spec_path=self.base_name, spec_hash=self.hash, target=target
+        (case,) = optimizer.cases
+        page = view(
+            optimizer,
+            lower(case, optimizer.hypers),
+            sparsity(case, optimizer.hypers),
+            TENSORFLOW,
+            spec=self.base_name,
+            spec_hash=self.hash,
+            classes=classes,
+            standalone=standalone,
         )
+        return render(page, TENSORFLOW.template)
 
     def reference(self) -> Reference:
         """The NumPy reference: the rule itself, run in float64.
@@ -112,7 +125,8 @@ def compile_source(source: SourceFile) -> Compiled:
     if optimizer is None or _has_error(diagnostics):
         return Compiled(source, spec, None, ordered(diagnostics))
     diagnostics += unused.unused(optimizer, spec)
-    diagnostics += domain.domain(optimizer, source).diagnostics
+    for case in optimizer.cases:
+        diagnostics += domain.domain(case, optimizer.hypers, source).diagnostics
     return Compiled(source, spec, optimizer, ordered(diagnostics))
 
 

@@ -7,11 +7,12 @@ from collections.abc import Iterable, Sequence
 from typing import assert_never
 
 from optdsl import format as layout
-from optdsl import ir, passes, syntax
+from optdsl import ir, syntax
 from optdsl.analysis.cost import FLOAT32_BYTES, cost, size
 from optdsl.analysis.domain import DomainReport, domain
 from optdsl.analysis.sparsity import Sparsity, sparsity
 from optdsl.ops import OPS, Form
+from optdsl.passes.lowering import lower
 from optdsl.source import SourceFile
 
 _WIDTH = 100
@@ -21,14 +22,15 @@ _INDENT = "    "
 def explain(optimizer: ir.Optimizer, source: SourceFile) -> str:
     """What an optimizer does, for a person: text that ends in a newline."""
     title = optimizer.doc.strip().split("\n\n")[0].replace("\n", " ")
+    (case,) = optimizer.cases
     sections = (
         _wrapped(f"{optimizer.name}: {title}" if title else optimizer.name),
-        ["Equations", *_indented(_equations(optimizer.step, 0))],
+        ["Equations", *_indented(_equations(case.step, 0))],
         _hypers(optimizer),
-        _state(optimizer),
-        _once(optimizer),
-        _sparse(optimizer, sparsity(optimizer)),
-        _domain(domain(optimizer, source), source),
+        _state(case),
+        _once(case, optimizer.hypers),
+        _sparse(case.sparse, sparsity(case, optimizer.hypers)),
+        _domain(domain(case, optimizer.hypers, source), source),
     )
     return "\n\n".join("\n".join(section) for section in sections if section) + "\n"
 
@@ -91,27 +93,28 @@ def _hypers(optimizer: ir.Optimizer) -> list[str]:
     return ["Hyperparameters", *_indented(_table(rows))]
 
 
-def _state(optimizer: ir.Optimizer) -> list[str]:
-    total = cost(optimizer)
+def _state(case: ir.Case) -> list[str]:
+    total = cost(case)
     moved = (
         f"A dense step reads {_count(total.reads, 'tensor')} and writes "
         f"{_count(total.writes, 'tensor')} as large as the variable: "
         f"{FLOAT32_BYTES * (total.reads + total.writes)} bytes per parameter."
     )
-    if not optimizer.slots:
+    if not case.slots:
         return ["State: none", *_indented([moved])]
     bytes_ = total.bytes_per_parameter
     large = [f"{bytes_} bytes per parameter in float32"] if bytes_ else []
     title = f"State: {' and '.join([*large, *(f'`{name}`' for name in total.smaller)])}"
     rows = [
         (slot.name, size(slot), f"starts at {_text(slot.initial)}", " ".join(slot.doc.split()))
-        for slot in optimizer.slots
+        for slot in case.slots
     ]
     return [title, *_indented(_table(rows)), *_indented([moved])]
 
 
-def _once(optimizer: ir.Optimizer) -> list[str]:
-    scalars = [(name, _text(value)) for name, value in passes.per_step(optimizer)]
+def _once(case: ir.Case, hypers: tuple[ir.Hyper, ...]) -> list[str]:
+    lowered = lower(case, hypers)
+    scalars = [(scalar.name, _text(scalar.value)) for scalar in lowered.scalars]
     rows = [(name, f"= {text}") for name, text in scalars if name != text]
     given = [name for name, text in scalars if name == text]
     lines = _table(rows) if rows else []
@@ -120,7 +123,7 @@ def _once(optimizer: ir.Optimizer) -> list[str]:
     return ["Computed once per step, in float64", *_indented(lines)] if lines else []
 
 
-def _sparse(optimizer: ir.Optimizer, facts: Sparsity) -> list[str]:
+def _sparse(declared: str, facts: Sparsity) -> list[str]:
     """What the two modes do with a gradient that has rows, and why."""
     if facts.touched_rows:
         exact = "touches only the rows with a gradient, and gives what the dense step gives:"
@@ -132,7 +135,7 @@ def _sparse(optimizer: ir.Optimizer, facts: Sparsity) -> list[str]:
     lazy = "updates the rows with a gradient, and leaves the variable and its slots elsewhere"
     if not facts.row_local:
         lazy += "; what mixes rows sees these rows only"
-    lines = [f"Sparse gradients: {optimizer.sparse}, unless `sparse_mode` says otherwise"]
+    lines = [f"Sparse gradients: {declared}, unless `sparse_mode` says otherwise"]
     lines += _indented([f"exact  {exact}"])
     for reason in reasons:
         lines += _wrapped(reason, f"{_INDENT}       - ", f"{_INDENT}         ")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping
 
-from optdsl import __version__
 from optdsl.diagnostics import Diagnostic, records
 from optdsl.source import SourceFile
+from optdsl.version import __version__
 
 Findings = Iterable[tuple[SourceFile, tuple[Diagnostic, ...]]]
 _Record = Mapping[str, object]

@@ -26,10 +26,10 @@ class Cost:
     writes: int
 
 
-def cost(optimizer: ir.Optimizer) -> Cost:
-    """Count the slots of an optimizer and what a dense step moves."""
-    steps = program(optimizer)
-    full = {slot.name for slot in optimizer.slots if slot.shape is ir.SlotShape.PARAM} | {"param"}
+def cost(case: ir.Case) -> Cost:
+    """Count the slots of a case and what a dense step moves."""
+    steps = program(case)
+    full = {slot.name for slot in case.slots if slot.shape is ir.SlotShape.PARAM} | {"param"}
     written = {
         name for name, node in steps.final.items() if name in full and node != steps.inputs[name]
     }
@@ -38,9 +38,9 @@ def cost(optimizer: ir.Optimizer) -> Cost:
     unchanged = full - written
     read = (names & (full | {"grad"})) - unchanged
     return Cost(
-        tuple((slot.name, size(slot)) for slot in optimizer.slots),
+        tuple((slot.name, size(slot)) for slot in case.slots),
         FLOAT32_BYTES * (len(full) - 1),
-        tuple(slot.name for slot in optimizer.slots if slot.name not in full),
+        tuple(slot.name for slot in case.slots if slot.name not in full),
         len(read),
         len(written),
     )

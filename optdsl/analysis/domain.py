@@ -49,11 +49,12 @@ class DomainReport:
     slots: tuple[tuple[str, Interval], ...]
 
 
-def domain(optimizer: ir.Optimizer, source: SourceFile) -> DomainReport:
+def domain(case: ir.Case, hypers: tuple[ir.Hyper, ...], source: SourceFile) -> DomainReport:
     """Prove that every operation stays in its domain, or say what could not be proved."""
-    steps = program(optimizer)
-    slots = invariants(optimizer, steps)
-    ranges = Ranges(steps, {**inputs(optimizer), **slots})
+    steps = program(case)
+    slots = invariants(hypers, steps)
+    known = {**inputs(hypers), **slots}
+    ranges = Ranges(steps, known)
     open_: list[tuple[Duty, Fault]] = []
     proofs: dict[tuple[int, int, str], Proof] = {}
     for duty in steps.duties:
@@ -72,14 +73,15 @@ def domain(optimizer: ir.Optimizer, source: SourceFile) -> DomainReport:
     if open_:
         from optdsl.analysis.domain_witness import witnesses  # hardly ever needed
 
-        seen = witnesses(optimizer, steps, {**inputs(optimizer), **slots}, open_)
+        seen = witnesses(hypers, steps, known, open_)
     diagnostics = _diagnostics(source, ranges, open_, seen)
     return DomainReport(diagnostics, tuple(proofs.values()), tuple(slots.items()))
 
 
 def _worth_saying(duty: Duty, fault: Fault, args: list[Interval]) -> bool:
-    """Whether a proof says more than that the operation is defined for every number."""
-    if duty.call.op == "pow" and args[1].whole and args[1].low >= 0:
+    """Whether a proof says something about a value that could have been at fault."""
+    anything = [iv.ALL if i == fault.argument else arg for i, arg in enumerate(args)]
+    if not fault.possible(*anything):
         return False
     literal = duty.call.args[fault.argument]
     while isinstance(literal, ir.Call) and literal.op in ("real", "neg"):
@@ -87,9 +89,9 @@ def _worth_saying(duty: Duty, fault: Fault, args: list[Interval]) -> bool:
     return not isinstance(literal, ir.Const)
 
 
-def inputs(optimizer: ir.Optimizer) -> dict[str, Interval]:
+def inputs(hypers: tuple[ir.Hyper, ...]) -> dict[str, Interval]:
     """What is known of everything a step starts from, the slots apart."""
-    known = {hyper.name: hyper_interval(hyper) for hyper in optimizer.hypers}
+    known = {hyper.name: hyper_interval(hyper) for hyper in hypers}
     known |= dict.fromkeys(("grad", "param"), iv.ALL)
     known |= dict.fromkeys(("t", "rows", "cols", "size"), iv.of(1, inf, whole=True))
     return known | {"rank": iv.of(0, inf, whole=True)}
@@ -108,9 +110,9 @@ def hyper_interval(hyper: ir.Hyper) -> Interval:
 # --- invariants ----------------------------------------------------------------------------------
 
 
-def invariants(optimizer: ir.Optimizer, steps: Program) -> dict[str, Interval]:
+def invariants(hypers: tuple[ir.Hyper, ...], steps: Program) -> dict[str, Interval]:
     """For each slot an interval that its initial value is in and that no step leaves."""
-    known = inputs(optimizer)
+    known = inputs(hypers)
     names = tuple(steps.initial)
     nothing = dict.fromkeys(names, iv.EMPTY)
     first = _slots(Ranges(steps, {**known, **nothing}), steps.initial)
@@ -119,7 +121,7 @@ def invariants(optimizer: ir.Optimizer, steps: Program) -> dict[str, Interval]:
         stepped = _slots(Ranges(steps, {**known, **slots}), steps.final)
         return {name: iv.union(first[name], stepped[name]) for name in names}
 
-    stops = _stops(optimizer, steps)
+    stops = _stops(hypers, steps)
     slots = first
     rounds = min(_MOST_ROUNDS, max(4, _MOST_WORK // (len(steps.tape) + 1)))
     for round_ in range(rounds):
@@ -149,9 +151,9 @@ def _inside(small: dict[str, Interval], large: dict[str, Interval]) -> bool:
     return all(small[name].within(large[name]) for name in small)
 
 
-def _stops(optimizer: ir.Optimizer, steps: Program) -> tuple[float, ...]:
+def _stops(hypers: tuple[ir.Hyper, ...], steps: Program) -> tuple[float, ...]:
     """Where widening may stop: the numbers that a specification mentions."""
-    ends = [end for hyper in optimizer.hypers for end in (hyper.interval.low, hyper.interval.high)]
+    ends = [end for hyper in hypers for end in (hyper.interval.low, hyper.interval.high)]
     literals = [
         float(node.data)
         for node in steps.nodes

@@ -40,12 +40,15 @@ Inputs = dict[str, Interval]
 
 
 def witnesses(
-    optimizer: ir.Optimizer, steps: Program, known: Mapping[str, Interval], found: list[Finding]
+    hypers: tuple[ir.Hyper, ...],
+    steps: Program,
+    known: Mapping[str, Interval],
+    found: list[Finding],
 ) -> dict[int, Witness]:
     """Witnesses by index into `found`; `known` are the intervals of all inputs."""
-    search = _Search(optimizer, steps, known, found[:_MOST_FINDINGS])
+    search = _Search(hypers, steps, known, found[:_MOST_FINDINGS])
     names = {name for index in range(len(search.found)) for name in search.reach(index)[1]}
-    for scenario in _scenarios(optimizer, steps, names):
+    for scenario in _scenarios(hypers, steps, names):
         if len(search.witnesses) == len(search.found) or search.work < 0:
             break
         search.run(scenario)
@@ -59,13 +62,13 @@ def _numbers(steps: Program) -> list[float]:
 
 
 def _scenarios(
-    optimizer: ir.Optimizer, steps: Program, names: set[str]
+    hypers: tuple[ir.Hyper, ...], steps: Program, names: set[str]
 ) -> Iterator[dict[str, float]]:
     """Values for everything but `t` and the slots, the plainest first; only `names` matter."""
-    default = {hyper.name: float(hyper.default) for hyper in optimizer.hypers}
+    default = {hyper.name: float(hyper.default) for hyper in hypers}
     numbers = _numbers(steps)
     corners = [default]
-    for hyper in optimizer.hypers:
+    for hyper in hypers:
         if hyper.name in names:
             ends = (hyper.interval.low, hyper.interval.high)
             tried = dict.fromkeys([*ends, *numbers, *(-number for number in numbers)])
@@ -92,13 +95,13 @@ class _Search:
 
     def __init__(
         self,
-        optimizer: ir.Optimizer,
+        hypers: tuple[ir.Hyper, ...],
         steps: Program,
         known: Mapping[str, Interval],
         found: list[Finding],
     ) -> None:
-        self.bools = {hyper.name for hyper in optimizer.hypers if hyper.kind is ir.Kind.BOOL}
-        self.free = [*(hyper.name for hyper in optimizer.hypers), *_DIMENSION_NAMES]
+        self.bools = {hyper.name for hyper in hypers if hyper.kind is ir.Kind.BOOL}
+        self.free = [*(hyper.name for hyper in hypers), *_DIMENSION_NAMES]
         self.steps = steps
         self.known = known
         self.found = found

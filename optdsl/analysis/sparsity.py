@@ -8,7 +8,6 @@ must be the slot itself.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import assert_never
 
 from optdsl import intervals as iv
@@ -16,7 +15,7 @@ from optdsl import ir
 from optdsl.analysis.domain import inputs, invariants
 from optdsl.analysis.ranges import Ranges
 from optdsl.analysis.values import Compute, Node, Program, program
-from optdsl.ops import OPS, Rule
+from optdsl.ops import OPS
 from optdsl.records import record
 
 
@@ -34,28 +33,29 @@ class Sparsity:
     reasons: tuple[str, ...]
 
 
-def sparsity(optimizer: ir.Optimizer) -> Sparsity:
-    """Decide how a rule treats rows whose gradient is zero."""
+def sparsity(case: ir.Case, hypers: tuple[ir.Hyper, ...]) -> Sparsity:
+    """Decide how a step treats rows whose gradient is zero."""
     ranks = [1]
     mixing, shared = [], []
-    for statement in _statements(optimizer.step):
-        value = statement.condition if isinstance(statement, ir.If) else statement.value
-        for call in _reductions(value):
+    for statement in ir.statements(case.step):
+        for call in ir.parts(ir.expression(statement)):
+            if not isinstance(call, ir.Call) or not OPS[call.op].reduces:
+                continue
             rank = _local_rank(call.axis)
             if rank:
                 ranks.append(rank)
             else:
                 where = "the whole variable" if call.axis is None else "the leading axis"
                 mixing.append(f"`{statement.equation}` mixes rows: `{call.op}` is over {where}")
-    slots = {slot.name: slot for slot in optimizer.slots}
-    for name in dict.fromkeys(_updates(optimizer)):
+    slots = {slot.name: slot for slot in case.slots}
+    for name in dict.fromkeys(ir.updated(case.step)):
         if name in slots:
             rank = _row_rank(slots[name])
             if rank:
                 ranks.append(rank)
             else:
                 shared.append(f"`{name}` is one value for several rows, and the step updates it")
-    changed, kept = _split(optimizer)
+    changed, kept = _split(case, hypers)
     changing = [f"`{equation}` can change a row whose gradient is zero" for equation in changed]
     reasons = tuple(dict.fromkeys([*changing, *mixing, *shared]))
     if reasons:
@@ -69,29 +69,6 @@ def sparsity(optimizer: ir.Optimizer) -> Sparsity:
 
 
 # --- rows that need other rows -------------------------------------------------------------------
-
-
-def _statements(body: tuple[ir.Stmt, ...]) -> Iterator[ir.Stmt]:
-    for statement in body:
-        yield statement
-        if isinstance(statement, ir.If):
-            yield from _statements(statement.then)
-            yield from _statements(statement.orelse)
-
-
-def _updates(optimizer: ir.Optimizer) -> Iterator[str]:
-    """The names that the step updates, once for each statement that does."""
-    for statement in _statements(optimizer.step):
-        if isinstance(statement, ir.Set):
-            yield statement.target
-
-
-def _reductions(expr: ir.Expr) -> Iterator[ir.Call]:
-    if isinstance(expr, ir.Call):
-        if OPS[expr.op].rule in (Rule.REDUCE_REAL, Rule.REDUCE_BOOL):
-            yield expr
-        for arg in expr.args:
-            yield from _reductions(arg)
 
 
 def _local_rank(axis: int | str | None) -> int:
@@ -117,16 +94,16 @@ def _row_rank(slot: ir.Slot) -> int:
 # --- updates where the gradient is zero ----------------------------------------------------------
 
 
-def _split(optimizer: ir.Optimizer) -> tuple[list[str], list[str]]:
+def _split(case: ir.Case, hypers: tuple[ir.Hyper, ...]) -> tuple[list[str], list[str]]:
     """The updates of rows that can change one without a gradient, and the others, as equations."""
-    steps = program(optimizer)
-    known = {**inputs(optimizer), **invariants(optimizer, steps), "grad": iv.point(0.0)}
+    steps = program(case)
+    known = {**inputs(hypers), **invariants(hypers, steps), "grad": iv.point(0.0)}
     simple = _Simplifier(steps, Ranges(steps, known, strict=True))
     same = {name: simple.kept(name) for name in steps.final}
-    rows = {"param", *(slot.name for slot in optimizer.slots if _row_rank(slot))}
+    rows = {"param", *(slot.name for slot in case.slots if _row_rank(slot))}
     changed: list[str] = []
     kept: list[str] = []
-    for statement in _statements(optimizer.step):
+    for statement in ir.statements(case.step):
         if isinstance(statement, ir.Set) and statement.target in rows:
             (kept if same[statement.target] else changed).append(statement.equation)
     return changed, kept
@@ -182,30 +159,17 @@ class _Simplifier:
         ranges = [
             self.ranges.at(arg, where) for arg, where in zip(node.args, entry.contexts, strict=True)
         ]
-        match node.op:
-            case "add" | "mul":
-                unit = 0.0 if node.op == "add" else 1.0
-                equal = [ranges[1].point == unit, ranges[0].point == unit]
-            case "sub" | "div" | "pow":
-                equal = [ranges[1].point == (0.0 if node.op == "sub" else 1.0)]
-            case "max":
-                equal = [ranges[0].low >= ranges[1].high, ranges[1].low >= ranges[0].high]
-            case "min":
-                equal = [ranges[0].high <= ranges[1].low, ranges[1].high <= ranges[0].low]
-            case "clip":
-                equal = [ranges[1].high <= ranges[0].low and ranges[0].high <= ranges[2].low]
-            case "abs":
-                equal = [ranges[0].low >= 0]
-            case "where":
-                return self.branch(entry, args)
-            case "real":
-                equal = [True]
-            case _:
-                return None
-        alike = node.op in ("max", "min") and args[0] == args[1]
-        return (
-            args[0] if alike else next((a for a, it in zip(args, equal, strict=False) if it), None)
-        )
+        if node.op == "where":
+            return self.branch(entry, args)
+        op = OPS[node.op]
+        if op.idempotent and args[0] == args[1]:
+            return args[0]
+        if op.neutral is not None and ranges[1].point == op.neutral:
+            return args[0]
+        if op.neutral is not None and op.commutative and ranges[0].point == op.neutral:
+            return args[1]
+        which = op.equals(*ranges) if op.equals else None
+        return None if which is None else args[which]
 
     def branch(self, entry: Compute, args: tuple[int, ...]) -> int | None:
         """The branch that is always taken, or what both branches are."""

@@ -9,11 +9,12 @@ from lark import Lark, Token, UnexpectedToken
 from lark.lark import PostLex
 from lark.parsers.lalr_interactive_parser import InteractiveParser
 
-from optdsl import __version__, cache, resources, syntax
+from optdsl import cache, resources, syntax
 from optdsl.parse import foreign, mistakes
 from optdsl.parse.layout import MAX_TOKENS, Layout, Line
 from optdsl.parse.tree import TreeBuilder
 from optdsl.records import replace
+from optdsl.version import __version__
 
 MAX_ERRORS = 50
 """After so many errors the rest of the file is not looked at."""

@@ -9,7 +9,7 @@ import pytest
 
 from optdsl.compiler import compile_bytes
 from optdsl.diagnostics import Severity, render_text
-from optdsl.rules import RULES
+from optdsl.pages import PAGES
 
 FOLDER = Path(__file__).parents[1] / "cases" / "invalid"
 SPECS = sorted(FOLDER.glob("*.opt"))
@@ -43,7 +43,7 @@ def test_every_code_is_there_more_than_once() -> None:
         for path in SPECS
         for code in {d.code for d in compile_bytes(path.read_bytes(), path.name).diagnostics}
     )
-    assert set(counts) == set(RULES)
+    assert set(counts) == set(PAGES)
     assert [code for code, count in counts.items() if count < 2] == []
 
 

@@ -226,11 +226,13 @@ def test_no_text_in_the_tree_can_become_code(text: str) -> None:
     """As above, past the parser: whatever a later grammar may let through."""
     compiled = optdsl.compile(TEMPLATE.format(text=TWIN))
     assert compiled.optimizer is not None
+    (case,) = compiled.optimizer.cases
+    slots = tuple(replace(slot, doc=text) for slot in case.slots)
     optimizer = replace(
         compiled.optimizer,
         doc=f"{text}\r\n\n{text}\r",
         hypers=tuple(replace(hyper, doc=text) for hyper in compiled.optimizer.hypers),
-        slots=tuple(replace(slot, doc=text) for slot in compiled.optimizer.slots),
+        cases=(replace(case, slots=slots),),
     )
     generated = replace(compiled, optimizer=optimizer).source()
     plain = replace(optimizer, doc=f"{TWIN}\n\n{TWIN}")

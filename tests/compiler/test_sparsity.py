@@ -44,17 +44,22 @@ def _optimizer(text: str) -> ir.Optimizer | None:
     return check(spec)[0] if spec else None
 
 
+def _found(optimizer: ir.Optimizer) -> Sparsity:
+    (case,) = optimizer.cases
+    return sparsity(case, optimizer.hypers)
+
+
 def _sparsity(*lines: str) -> Sparsity:
     optimizer = _optimizer(HEAD + "".join(f"        {line}\n" for line in lines))
     assert optimizer is not None
-    return sparsity(optimizer)
+    return _found(optimizer)
 
 
 @pytest.mark.parametrize("path", SPECS, ids=lambda path: path.stem)
 def test_the_library(path: Path) -> None:
     optimizer = _optimizer(path.read_text("utf-8"))
     assert optimizer is not None
-    found = sparsity(optimizer)
+    found = _found(optimizer)
     assert found.touched_rows == (path.stem in TOUCHED)
     assert found.row_local == (path.stem not in LOCAL_RANK)
     assert found.reasons
@@ -164,7 +169,7 @@ def test_untouched_rows_do_not_change(
     # the drawn rules see a variable with two rows of one element each
     optimizer = _optimizer(text)
     assert optimizer is not None
-    assume(sparsity(optimizer).touched_rows)
+    assume(_found(optimizer).touched_rows)
     machine = Machine(optimizer, hypers, param)
     try:
         machine.step(grads[0])

@@ -7,9 +7,9 @@ import pytest
 from click.testing import CliRunner
 
 import optdsl
+from optdsl import pages
 from optdsl.cli import cli
 from optdsl.diagnostics import render_text
-from optdsl.rules import RULES
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")])
@@ -97,4 +97,4 @@ def test_the_readme_names_every_command() -> None:
 def test_diagnostics_in_the_documents_exist() -> None:
     for page in PAGES:
         for code in re.findall(r"(?:error|warning)\[([a-z-]+)\]", page.read_text(encoding="utf-8")):
-            assert code in RULES
+            assert code in pages.PAGES

@@ -1,0 +1,94 @@
+"""Pages of warnings."""
+
+from __future__ import annotations
+
+from optdsl.pages.page import warning
+
+WARNINGS = (
+    warning(
+        "unused-hyper",
+        """A hyperparameter is declared and never used: whoever sets it changes nothing.""",
+        """
+        hyper learning_rate = 0.1 in [0, inf)
+        hyper momentum      = 0.9 in [0, 1)
+        step:
+            param <- param - learning_rate * grad
+        """,
+        """
+        hyper learning_rate = 0.1 in [0, inf)
+        step:
+            param <- param - learning_rate * grad
+        """,
+    ),
+    warning(
+        "unused-slot",
+        """A slot costs memory for every variable, and this one has no influence on `param`, or is
+        read but never updated, so that it keeps its initial value. A slot that remembers `param`
+        as it was in the beginning is fine.""",
+        """
+        slot m
+        step:
+            m <- 0.9 * m + grad
+            param <- param - 0.1 * grad
+        """,
+        """
+        slot m
+        step:
+            m <- 0.9 * m + grad
+            param <- param - 0.1 * m
+        """,
+    ),
+    warning(
+        "unused-local",
+        """A local is assigned and never read.""",
+        """
+        step:
+            g = clip(grad, -1, 1)
+            param <- param - 0.1 * grad
+        """,
+        """
+        step:
+            g = clip(grad, -1, 1)
+            param <- param - 0.1 * g
+        """,
+    ),
+    warning(
+        "division-by-zero",
+        """The compiler cannot show that a denominator is never 0, over all values that the
+        intervals allow, with `t` from 1 and every slot as the steps leave it. Where it can, it
+        says at which values the denominator is 0. Make the interval narrower, add a small
+        positive number, or choose with `where`.""",
+        """
+        hyper beta = 0.9 in [0, 1)
+        slot m
+        step:
+            m <- beta * m + (1 - beta) * grad
+            param <- param - 0.1 * m / (1 - beta^(t - 1))
+        """,
+        """
+        hyper beta = 0.9 in [0, 1)
+        slot m
+        step:
+            m <- beta * m + (1 - beta) * grad
+            param <- param - 0.1 * m / (1 - beta^t)
+        """,
+    ),
+    warning(
+        "domain",
+        """The compiler cannot show that a function gets only values that it is defined for: `sqrt`
+        no negative number, `log` a positive one, `x^y` no negative x with a fractional y and no 0
+        with a negative y. Clip the value, or make an interval narrower.""",
+        """
+        slot m
+        step:
+            m <- 0.9 * m + 0.1 * grad
+            param <- param - 0.1 * sqrt(m)
+        """,
+        """
+        slot m
+        step:
+            m <- 0.9 * m + 0.1 * grad
+            param <- param - 0.1 * sqrt(abs(m))
+        """,
+    ),
+)
