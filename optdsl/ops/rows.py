@@ -81,6 +81,11 @@ def _always(value: float) -> Callable[[Interval], Interval]:
     return lambda _: iv.point(value)
 
 
+def _within(low: float, high: float) -> Callable[[Interval], Interval]:
+    """The interval of a function that takes all values between two, whatever its argument."""
+    return lambda x: iv.EMPTY if x.empty else iv.of(low, high)
+
+
 def _clip(np: Any, x: Any, low: Any, high: Any) -> Any:
     """NumPy's own `clip` gives the upper limit where that is below the lower one."""
     return np.maximum(np.minimum(x, high), low)
