@@ -174,6 +174,7 @@ _FUNCTIONS = (
     _function("expm1", "x", Typing.REAL, numpy="expm1", interval=iv.expm1, roundings=8),
     # A rational function of degree 13 over 6.
     _function("tanh", "x", Typing.REAL, numpy="tanh", interval=iv.tanh, roundings=12),
+    _function("cos", "x", Typing.REAL, numpy="cos", interval=_within(-1, 1), slope=1, roundings=8),
     _function("floor", "x", Typing.REAL, numpy="floor", interval=iv.floor),
     _function("min", "a b", Typing.ARITHMETIC, also=("minimum",),
               numpy="minimum", plain=True, interval=iv.minimum,
