@@ -10,15 +10,16 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "optdsl"
-ROOMS = re.search(r"^```rooms\n(.*?)^```", (ROOT / "docs/architecture.md").read_text(), re.S | re.M)
+DRAWING = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    r"^```rooms\n(.*?)^```", (ROOT / "docs/architecture.md").read_text(), re.DOTALL | re.MULTILINE
+)
 FRAMEWORKS = {"tensorflow", "keras"}
 LONGEST_FUNCTION = 60
 
 
 def rooms() -> list[tuple[str, ...]]:
     """The rooms from the highest to the lowest: a room may import those before it."""
-    assert ROOMS is not None
-    lines = ROOMS[1].splitlines()
+    lines = DRAWING.partition("```rooms\n")[2].partition("```")[0].splitlines()
     return [tuple(re.split(r", ", re.split(r"\s{2,}", line)[0])) for line in lines]
 
 
