@@ -169,6 +169,10 @@ RULES = {
         "b <- b * exp(log(2)) + grad",
         "param <- param - a * b",
     ),
+    "slots that start from hyperparameters, rounded once": (
+        "hyper n: int = -1; hyper rate = 0.3; slot a = (0.03 + 0.5)^n; slot b: scalar = rate / 7",
+        "param <- param - 0.5 * grad * a - b",
+    ),
     "long chains of literals": (
         "hyper rate = 0.5 in [0, 1]; slot a",
         "x = rate * (1 - min(0.5, 0.25)) * max(sqrt(2), exp(0.5)) * floor(pi) * abs(0 - 3)",
@@ -239,3 +243,9 @@ def test_literals_that_slots_start_from_where_a_function_makes_the_variable() ->
 
     step()
     assert made[0].numpy().tolist() == [5.0] * 3
+
+
+@pytest.mark.parametrize("mode", [None, "exact", "lazy"])
+def test_no_mode_is_that_of_the_rule(mode: str | None) -> None:
+    text = rule("slot a; sparse lazy", "a <- a + grad", "param <- 0.5 * param + a")
+    agree(text, [trial((4, 3), kind="rows")], sparse_mode=mode, jit_compile=False)
