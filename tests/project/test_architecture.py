@@ -11,8 +11,6 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "optdsl"
 DRAWING = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
-    r"^```rooms\n(.*?)^```", (ROOT / "docs/architecture.md").read_text(), re.DOTALL | re.MULTILINE
-)
 FRAMEWORKS = {"tensorflow", "keras"}
 LONGEST_FUNCTION = 60
 
