@@ -6,9 +6,23 @@ from typing import assert_never
 
 from optdsl import ir
 from optdsl.analysis.sizes import sized_locals
-from optdsl.ir import Call, Case, Const, Expr, Hyper, Kind, Ref, Role, Slot, SlotShape, Tensor, Type
+from optdsl.ir import (
+    Call,
+    Case,
+    Const,
+    Expr,
+    Hyper,
+    Kind,
+    PerStep,
+    Ref,
+    Role,
+    Slot,
+    SlotShape,
+    Tensor,
+    Type,
+)
 from optdsl.passes.lowering import Lowered, Named
-from optdsl.records import record
+from optdsl.records import record, replace
 from optdsl.targets import Target
 from optdsl.targets.document import Document, bracketed, flat
 from optdsl.targets.expressions import (
@@ -30,6 +44,7 @@ from optdsl.targets.statements import (
 from optdsl.targets.text import WIDTH, spelled
 
 _DIMS = ("rank", "rows", "cols", "size")
+_CONSTANT = 40  # characters for what hyperparameters decide, in an initial value
 _PARAMETERS = frozenset({"hyper", "s", "whole", "rt", T_AS_REAL})
 
 
@@ -121,21 +136,30 @@ def _is_real_t(part: Expr) -> bool:
 
 def initial(source: Source) -> list[Document]:
     """The body of the function that gives the slots' initial values."""
-    target = source.target
-    names = {"param": "param"}
-    for hyper in source.hypers:
-        given = f"hyper.{hyper.name}"
-        real = flat(call(target.cast, given, "param.dtype"))
-        names[hyper.name] = real if hyper.kind is Kind.REAL else given
-    fixed = source.lowered.fixed
+    target, fixed = source.target, source.lowered.fixed
+    hypers = {hyper.name: f"hyper.{hyper.name}" for hyper in source.hypers}
+    names = {"param": "param", **hypers}
     here = Surroundings(target, source.helper_prefix, names, fixed, "param.dtype", like="param")
     writes = writer(here)
+    once = replace(writes, here=replace(here, names=hypers, dtype=target.double))
     documents: list[Document] = []
+
+    def rounded(part: Expr) -> Expr | None:
+        """A name for what hyperparameters alone decide: computed in float64, then rounded."""
+        if not isinstance(part.type.shape, PerStep) or here.is_static(part):
+            return None
+        before, text = value(part, _CONSTANT, once)
+        documents.extend(before)
+        real = part.type.kind is Kind.REAL
+        name = f"{len(names)}th name"  # which nobody else can have
+        names[name] = flat(call(target.cast, text, here.dtype) if real else text)
+        return Ref(name, Role.LOCAL, part.type, part.span)
+
     fields: list[Document] = []
     for slot in source.case.slots:
         form = _initial_form(slot, writes)
         room = WIDTH - len(slot.name) - len(flat(form(""))) - 10
-        before, text = value(slot.initial, room, writes)
+        before, text = value(ir.rewrite(slot.initial, rounded), room, writes)
         documents += before
         fields.append((f"{slot.name}=", form(text)))
     return [*documents, ("return ", call("_Slots", *fields))]

@@ -64,7 +64,7 @@ class KerasOptimizer(keras.optimizers.Optimizer):
     built: bool
 
     def __init__(self, hypers: Any, name: str, options: OptionsWithoutDecay) -> None:
-        given = {"sparse_mode": self._rule.sparse, **known(options, type(self))}
+        given = known(options, self._rule, type(self))
         own = hypers._asdict()
         rate = own.pop("learning_rate", None)
         super().__init__(

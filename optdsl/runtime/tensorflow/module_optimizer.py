@@ -53,8 +53,7 @@ class ModuleOptimizer(tf.Module):
 
     def __init__(self, hypers: Any, name: str, options: OptionsWithoutDecay) -> None:
         super().__init__(name=name)
-        settings(self)["sparse_mode"] = self._rule.sparse
-        for option, value in known(options, type(self)).items():
+        for option, value in known(options, self._rule, type(self)).items():
             setattr(self, option, value)
         iterations = tf.Variable(
             0,

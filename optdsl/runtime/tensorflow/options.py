@@ -13,6 +13,8 @@ from typing import Annotated, Any, NamedTuple, TypedDict, get_type_hints
 
 import tensorflow as tf
 
+from optdsl.runtime.tensorflow.rule import Rule
+
 
 class Option(NamedTuple):
     """What is known of an option, its name and type apart.
@@ -205,8 +207,8 @@ def with_settings(cls: type) -> type:
     return cls
 
 
-def known(options: OptionsWithoutDecay, owner: type) -> dict[str, Any]:
-    """The options that were given to a constructor.
+def known(options: OptionsWithoutDecay, rule: Rule, owner: type) -> dict[str, Any]:
+    """The options that were given to a constructor, and the rule's own sparse mode.
 
     Raises:
         TypeError: there is no such option.
@@ -215,7 +217,7 @@ def known(options: OptionsWithoutDecay, owner: type) -> dict[str, Any]:
         if name not in OPTIONS:
             what = f"{owner.__name__}() got an unexpected keyword argument {name!r}"
             raise TypeError(what)
-    return dict(options)
+    return {**options, "sparse_mode": options.get("sparse_mode") or rule.sparse}
 
 
 def describe(cls: type, hypers: Iterable[str]) -> None:
