@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from optdsl import ir, syntax
 from optdsl.diagnostics import Diagnostic, Severity, SpecError, as_html, ordered, render_text
-from optdsl.records import record
+from optdsl.records import record, replace
 from optdsl.source import SourceFile
 
 if TYPE_CHECKING:
+    from optdsl.analysis import Facts
     from optdsl.interpreter import HyperValue, Reference
+    from optdsl.passes.lowering import Lowered
+    from optdsl.targets.view import View
 
 Classes = Literal["keras", "module", "all"]
 
@@ -22,27 +26,50 @@ CLASSES: tuple[Classes, ...] = ("keras", "module", "all")
 
 
 @record
+class Form:
+    """What is generated from a specification: which classes, and with the runtime or without."""
+
+    classes: Classes = "all"
+    standalone: bool = False
+
+    def of(self, compiled: Compiled) -> str:
+        """The generated file."""
+        return compiled.source(self.classes, standalone=self.standalone)
+
+    @property
+    def flags(self) -> str:
+        """What asks for it on the command line."""
+        return f"--classes {self.classes}{' --standalone' if self.standalone else ''}"
+
+
+@record
 class Compiled:
-    """A specification after every check; `optimizer` is there unless there are errors.
+    """A specification after every check; `facts` are there unless there are errors.
 
     `diagnostics` are all findings, in the order of the text.
     """
 
     file: SourceFile
     spec: syntax.Spec | None
-    optimizer: ir.Optimizer | None
+    facts: Facts | None
     diagnostics: tuple[Diagnostic, ...]
 
     @property
     def ok(self) -> bool:
         """Whether there are no errors; warnings do not count."""
-        return self.optimizer is not None
+        return self.facts is not None
 
-    def source(self, classes: Classes = "all") -> str:
+    @property
+    def optimizer(self) -> ir.Optimizer | None:
+        """The typed specification, unless there are errors."""
+        return self.facts.optimizer if self.facts else None
+
+    def source(self, classes: Classes = "all", *, standalone: bool = False) -> str:
         """The generated Python file.
 
         Args:
             classes: "keras", "module", or "all" for both.
+            standalone: whether the runtime is in the file, which then needs no optdsl.
 
         Raises:
             SpecError: the specification has errors.
@@ -50,12 +77,27 @@ class Compiled:
         """
         if classes not in CLASSES:
             raise ValueError(f"classes must be one of {', '.join(CLASSES)}, got {classes!r}")
-        optimizer = self._checked()
-        from optdsl import render  # Jinja is needed here only
+        from optdsl.targets.render import render  # Jinja is needed here only
+        from optdsl.targets.tensorflow import TENSORFLOW
 
-        return render.render(
-            optimizer, spec_path=self.base_name, spec_hash=self.hash, target=classes
-        )
+        return render(self._view(classes, standalone), TENSORFLOW.template)
+
+    def emit(self, stage: str) -> str:
+        """What a stage of the compiler gives, for a person: one of `STAGES`.
+
+        Raises:
+            SpecError: the specification has errors, and the stage comes after those.
+        """
+        from optdsl.dump import dump
+
+        return dump(STAGES[stage](self))
+
+    def _view(self, classes: Classes, standalone: bool) -> View:
+        from optdsl.targets.tensorflow import TENSORFLOW
+        from optdsl.targets.view import Request, view
+
+        request = Request(self.base_name, self.hash, classes, standalone)
+        return view(self._checked(), TENSORFLOW, request)
 
     def reference(self, **hyperparameters: HyperValue) -> Reference:
         """The NumPy reference: the rule itself, run in float64.
@@ -70,7 +112,7 @@ class Compiled:
         """
         from optdsl.interpreter import Reference  # NumPy is needed here only
 
-        return Reference(self._checked(), hyperparameters)
+        return Reference(self._checked().optimizer, hyperparameters)
 
     def __repr__(self) -> str:
         name = self.optimizer.name if self.optimizer else "with errors"
@@ -81,11 +123,11 @@ class Compiled:
     def __str__(self) -> str:
         """The findings, and what the rule does if there are no errors."""
         findings = render_text(self.file, self.diagnostics)
-        if self.optimizer is None:
+        if self.facts is None:
             return findings
         from optdsl.explain import explain
 
-        return "\n".join(filter(None, [findings, explain(self.optimizer, self.file)]))
+        return "\n".join(filter(None, [findings, explain(self.facts)]))
 
     def _repr_html_(self) -> str:
         """The same for a notebook."""
@@ -102,10 +144,26 @@ class Compiled:
         """SHA-256 of the specification's text, in hexadecimal."""
         return hashlib.sha256(self.file.text.encode()).hexdigest()
 
-    def _checked(self) -> ir.Optimizer:
-        if self.optimizer is None:
+    def _checked(self) -> Facts:
+        if self.facts is None:
             raise SpecError(self.file, self.diagnostics)
-        return self.optimizer
+        return self.facts
+
+
+STAGES: dict[str, Callable[[Compiled], object]] = {
+    "syntax": lambda one: one.spec,
+    "ir": lambda one: one._checked().optimizer,
+    "facts": lambda one: one._checked().summary(),
+    "lowered": lambda one: _lowered(one._checked().optimizer),
+    "view": lambda one: one._view("all", False),
+}
+"""What a specification becomes, in order; the text of the generated file comes last."""
+
+
+def _lowered(optimizer: ir.Optimizer) -> tuple[Lowered, ...]:
+    from optdsl.passes.lowering import lowered_cases
+
+    return lowered_cases(optimizer)
 
 
 def compile_bytes(data: bytes, name: str) -> Compiled:
@@ -116,15 +174,13 @@ def compile_bytes(data: bytes, name: str) -> Compiled:
     if _has_error(found):
         return Compiled(source, None, None, found)
     compiled = compile_source(source)
-    return Compiled(
-        source, compiled.spec, compiled.optimizer, ordered(found + compiled.diagnostics)
-    )
+    return replace(compiled, diagnostics=ordered(found + compiled.diagnostics))
 
 
 def compile_source(source: SourceFile) -> Compiled:
     """Compiles a text: parse, check, analyse. Never raises on a bad specification."""
     from optdsl import check, parse  # Lark is needed here only
-    from optdsl.analysis import domain, unused
+    from optdsl.analysis import Facts
 
     reading = parse.read(source)
     spec, diagnostics = reading.spec, reading.found
@@ -136,9 +192,8 @@ def compile_source(source: SourceFile) -> Compiled:
     diagnostics += found
     if optimizer is None or _has_error(diagnostics):
         return Compiled(source, spec, None, ordered(diagnostics))
-    diagnostics += unused.unused(optimizer, spec)
-    diagnostics += domain.domain(optimizer, source).diagnostics
-    return Compiled(source, spec, optimizer, ordered(diagnostics))
+    facts = Facts(optimizer, source)
+    return Compiled(source, spec, facts, ordered(diagnostics + facts.warnings))
 
 
 def _beyond_doubt(

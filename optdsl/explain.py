@@ -6,29 +6,34 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from typing import assert_never
 
-from optdsl import format as layout
-from optdsl import ir, passes, syntax
-from optdsl.analysis.cost import FLOAT32_BYTES, cost, size
-from optdsl.analysis.domain import DomainReport, domain
-from optdsl.analysis.sparsity import Sparsity, sparsity
+from optdsl import ir, syntax
+from optdsl.analysis import Facts
+from optdsl.analysis.cost import FLOAT32_BYTES, Cost, size
+from optdsl.analysis.domain import DomainReport
+from optdsl.analysis.sparsity import Sparsity
+from optdsl.format import format_expr
 from optdsl.ops import OPS, Form
+from optdsl.passes.lowering import lower
 from optdsl.source import SourceFile
 
 _WIDTH = 100
 _INDENT = "    "
 
 
-def explain(optimizer: ir.Optimizer, source: SourceFile) -> str:
+def explain(facts: Facts) -> str:
     """What an optimizer does, for a person: text that ends in a newline."""
+    optimizer = facts.optimizer
     title = optimizer.doc.strip().split("\n\n")[0].replace("\n", " ")
+    (known,) = facts.cases
+    case = known.case
     sections = (
         _wrapped(f"{optimizer.name}: {title}" if title else optimizer.name),
-        ["Equations", *_indented(_equations(optimizer.step, 0))],
+        ["Equations", *_indented(_equations(case.step, 0))],
         _hypers(optimizer),
-        _state(optimizer),
-        _once(optimizer),
-        _sparse(optimizer, sparsity(optimizer)),
-        _domain(domain(optimizer, source), source),
+        _state(case, known.cost),
+        _once(case, optimizer.hypers),
+        _sparse(case.sparse, known.sparsity),
+        _domain(known.domain, facts.source),
     )
     return "\n\n".join("\n".join(section) for section in sections if section) + "\n"
 
@@ -91,27 +96,27 @@ def _hypers(optimizer: ir.Optimizer) -> list[str]:
     return ["Hyperparameters", *_indented(_table(rows))]
 
 
-def _state(optimizer: ir.Optimizer) -> list[str]:
-    total = cost(optimizer)
+def _state(case: ir.Case, total: Cost) -> list[str]:
     moved = (
         f"A dense step reads {_count(total.reads, 'tensor')} and writes "
         f"{_count(total.writes, 'tensor')} as large as the variable: "
         f"{FLOAT32_BYTES * (total.reads + total.writes)} bytes per parameter."
     )
-    if not optimizer.slots:
+    if not case.slots:
         return ["State: none", *_indented([moved])]
     bytes_ = total.bytes_per_parameter
     large = [f"{bytes_} bytes per parameter in float32"] if bytes_ else []
     title = f"State: {' and '.join([*large, *(f'`{name}`' for name in total.smaller)])}"
     rows = [
         (slot.name, size(slot), f"starts at {_text(slot.initial)}", " ".join(slot.doc.split()))
-        for slot in optimizer.slots
+        for slot in case.slots
     ]
     return [title, *_indented(_table(rows)), *_indented([moved])]
 
 
-def _once(optimizer: ir.Optimizer) -> list[str]:
-    scalars = [(name, _text(value)) for name, value in passes.per_step(optimizer)]
+def _once(case: ir.Case, hypers: tuple[ir.Hyper, ...]) -> list[str]:
+    lowered = lower(case, hypers)
+    scalars = [(scalar.name, _text(scalar.value)) for scalar in lowered.scalars]
     rows = [(name, f"= {text}") for name, text in scalars if name != text]
     given = [name for name, text in scalars if name == text]
     lines = _table(rows) if rows else []
@@ -120,7 +125,7 @@ def _once(optimizer: ir.Optimizer) -> list[str]:
     return ["Computed once per step, in float64", *_indented(lines)] if lines else []
 
 
-def _sparse(optimizer: ir.Optimizer, facts: Sparsity) -> list[str]:
+def _sparse(declared: str, facts: Sparsity) -> list[str]:
     """What the two modes do with a gradient that has rows, and why."""
     if facts.touched_rows:
         exact = "touches only the rows with a gradient, and gives what the dense step gives:"
@@ -132,7 +137,7 @@ def _sparse(optimizer: ir.Optimizer, facts: Sparsity) -> list[str]:
     lazy = "updates the rows with a gradient, and leaves the variable and its slots elsewhere"
     if not facts.row_local:
         lazy += "; what mixes rows sees these rows only"
-    lines = [f"Sparse gradients: {optimizer.sparse}, unless `sparse_mode` says otherwise"]
+    lines = [f"Sparse gradients: {declared}, unless `sparse_mode` says otherwise"]
     lines += _indented([f"exact  {exact}"])
     for reason in reasons:
         lines += _wrapped(reason, f"{_INDENT}       - ", f"{_INDENT}         ")
@@ -170,7 +175,7 @@ _SIGNS = {op.name: op.symbol for op in OPS.values() if op.symbol}
 
 
 def _text(expr: ir.Expr) -> str:
-    return layout.format_expr(_surface(expr))
+    return format_expr(_surface(expr))
 
 
 def _surface(expr: ir.Expr) -> syntax.Expr:

@@ -1,21 +1,25 @@
 """The typed IR: what a checked specification means.
 
-    optimizer  = Optimizer(name, doc, hypers, slots, step, sparse)
+    optimizer  = Optimizer(name, doc, hypers, cases)
+    case       = Case(name, slots, step, sparse)
     statement  = Let(name, value) | Set(target, value) | If(condition, then, orelse)
     expression = Const | Ref | Old | Call
 
 Every node has a type; nothing is optional, nothing is left to infer. `check.py` builds it, and
 everything after it may assume that it is valid. Macros are already inlined. Conversions between
-kinds are written out as `Call("real", …)`.
+kinds are written out as `Call("real", …)`. Every walk over statements and expressions is at the end
+of this file.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import field
 from enum import Enum
+from typing import assert_never
 
 from optdsl.intervals import Interval
-from optdsl.records import record
+from optdsl.records import record, replace
 from optdsl.source import Span
 
 
@@ -208,12 +212,112 @@ class Slot:
 
 
 @record
+class Case:
+    """Slots and a step for some variables; `sparse` is the declared mode, "exact" or "lazy"."""
+
+    name: str
+    slots: tuple[Slot, ...]
+    step: tuple[Stmt, ...]
+    sparse: str
+
+
+@record
 class Optimizer:
-    """A checked specification. `sparse` is the declared mode, "exact" or "lazy"."""
+    """A checked specification. Without `case` blocks it has one case, whose name is empty."""
 
     name: str
     doc: str
     hypers: tuple[Hyper, ...]
-    slots: tuple[Slot, ...]
-    step: tuple[Stmt, ...]
-    sparse: str
+    cases: tuple[Case, ...]
+
+
+# --- walks ---------------------------------------------------------------------------------------
+
+
+def parts(expr: Expr) -> Iterator[Expr]:
+    """An expression and all its parts, outermost first, from left to right."""
+    stack = [expr]
+    while stack:
+        part = stack.pop()
+        yield part
+        if isinstance(part, Call):
+            stack += reversed(part.args)
+
+
+def depth(expr: Expr) -> int:
+    """How deep an expression is nested: 1 for a name or a literal."""
+    deepest, layer = 0, [expr]
+    while layer:
+        deepest += 1
+        layer = [arg for part in layer if isinstance(part, Call) for arg in part.args]
+    return deepest
+
+
+def names(expr: Expr) -> Iterator[str]:
+    """The names that an expression reads, under `old` too, once for each time."""
+    return (part.name for part in parts(expr) if isinstance(part, (Ref, Old)))
+
+
+def rewrite(expr: Expr, change: Callable[[Expr], Expr | None]) -> Expr:
+    """An expression with other parts: each that `change` gives something for becomes that.
+
+    It is asked from the outside in, and not about the parts of what it gave.
+    """
+    changed = change(expr)
+    if changed is not None:
+        return changed
+    if not isinstance(expr, Call):
+        return expr
+    return replace(expr, args=tuple(rewrite(arg, change) for arg in expr.args))
+
+
+def guarded(
+    body: tuple[Stmt, ...], conditions: tuple[Expr, ...] = ()
+) -> Iterator[tuple[Stmt, tuple[Expr, ...]]]:
+    """All statements, nested ones too, in order, each with the conditions that it stands under."""
+    for statement in body:
+        yield statement, conditions
+        match statement:
+            case If(condition, then, orelse):
+                yield from guarded(then, (*conditions, condition))
+                yield from guarded(orelse, (*conditions, condition))
+            case Let() | Set():
+                pass
+            case _:
+                assert_never(statement)
+
+
+def statements(body: tuple[Stmt, ...]) -> Iterator[Stmt]:
+    """All statements, nested ones too, in order."""
+    return (statement for statement, _ in guarded(body))
+
+
+def expression(statement: Stmt) -> Expr:
+    """The expression of a statement itself: its value or its condition."""
+    match statement:
+        case Let(_, value) | Set(_, value):
+            return value
+        case If(condition):
+            return condition
+        case _:
+            assert_never(statement)
+
+
+def expressions(body: tuple[Stmt, ...]) -> Iterator[Expr]:
+    """The expressions that statements hold, those of nested ones too, in order."""
+    return (expression(statement) for statement in statements(body))
+
+
+def all_parts(body: tuple[Stmt, ...]) -> Iterator[Expr]:
+    """All parts of all expressions that statements hold."""
+    return (part for expr in expressions(body) for part in parts(expr))
+
+
+def bound(body: tuple[Stmt, ...]) -> Iterator[str]:
+    """The locals that statements bind, once for each time."""
+    return (each.name for each in statements(body) if isinstance(each, Let))
+
+
+def updated(body: tuple[Stmt, ...]) -> Iterator[str]:
+    """The slots, and `param`, that statements update, once for each time."""
+    return (each.target for each in statements(body) if isinstance(each, Set))

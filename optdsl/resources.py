@@ -45,3 +45,8 @@ def spec_text(name: str) -> str:
     if name not in spec_names():
         raise KeyError(name)
     return (specs_folder() / f"{name}.opt").read_text(encoding="utf-8")
+
+
+def runtime_folder(package: str) -> Path:
+    """The folder of a runtime's sources, without importing it: it needs its framework."""
+    return _PACKAGE.joinpath(*package.split(".")[1:])

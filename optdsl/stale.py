@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection
 from pathlib import Path
 
-from optdsl.compiler import CLASSES, Classes, Compiled
+from optdsl.compiler import CLASSES, Compiled, Form
 from optdsl.output import MARK
 from optdsl.records import record
 from optdsl.version import __version__
@@ -30,7 +30,7 @@ def header(text: str) -> Header | None:
     return Header(first[1], first[2], code[1]) if first and code else None
 
 
-def why(old: str, compiled: Compiled, classes: Classes) -> str:
+def why(old: str, compiled: Compiled, form: Form) -> str:
     """Why `old` is not the text that is generated from a specification now."""
     found = header(old)
     if found is None:
@@ -41,9 +41,9 @@ def why(old: str, compiled: Compiled, classes: Classes) -> str:
         return f"generated from `{found.spec}`, not `{compiled.base_name}`"
     if found.hash != compiled.hash:
         return f"`{found.spec}` has changed"
-    for other in CLASSES:
-        if other != classes and old == compiled.source(other):
-            return f"generated with `--classes {other}`"
+    for other in (Form(classes, alone) for classes in CLASSES for alone in (False, True)):
+        if other != form and old == other.of(compiled):
+            return f"generated with `{other.flags}`"
     return "edited by hand"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import assert_never
 
 from optdsl import ir
-from optdsl.analysis.values import program
+from optdsl.analysis.values import Program
 from optdsl.records import record
 
 FLOAT32_BYTES = 4
@@ -26,21 +26,19 @@ class Cost:
     writes: int
 
 
-def cost(optimizer: ir.Optimizer) -> Cost:
-    """Count the slots of an optimizer and what a dense step moves."""
-    steps = program(optimizer)
-    full = {slot.name for slot in optimizer.slots if slot.shape is ir.SlotShape.PARAM} | {"param"}
-    written = {
-        name for name, node in steps.final.items() if name in full and node != steps.inputs[name]
-    }
-    needed = {below for name in steps.final for below in steps.below(steps.final[name])}
-    names = {str(steps.nodes[node].data) for node in needed if steps.nodes[node].op == "input"}
+def cost(case: ir.Case, program: Program) -> Cost:
+    """Count the slots of a case and what a dense step moves."""
+    full = {slot.name for slot in case.slots if slot.shape is ir.SlotShape.PARAM} | {"param"}
+    inputs, final = program.inputs, program.final
+    written = {name for name, node in final.items() if name in full and node != inputs[name]}
+    needed = {below for node in final.values() for below in program.below(node)}
+    names = {str(program.nodes[node].data) for node in needed if program.nodes[node].op == "input"}
     unchanged = full - written
     read = (names & (full | {"grad"})) - unchanged
     return Cost(
-        tuple((slot.name, size(slot)) for slot in optimizer.slots),
+        tuple((slot.name, size(slot)) for slot in case.slots),
         FLOAT32_BYTES * (len(full) - 1),
-        tuple(slot.name for slot in optimizer.slots if slot.name not in full),
+        tuple(slot.name for slot in case.slots if slot.name not in full),
         len(read),
         len(written),
     )

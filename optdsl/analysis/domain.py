@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from optdsl import intervals as iv
 from optdsl import ir
 from optdsl.analysis.ranges import Ranges
-from optdsl.analysis.values import Duty, Program, program
+from optdsl.analysis.values import Duty, Program
 from optdsl.diagnostics import Diagnostic, Severity
 from optdsl.intervals import Interval
 from optdsl.ops import OPS, Fault
@@ -49,14 +49,11 @@ class DomainReport:
     slots: tuple[tuple[str, Interval], ...]
 
 
-def domain(optimizer: ir.Optimizer, source: SourceFile) -> DomainReport:
+def domain(hypers: tuple[ir.Hyper, ...], ranges: Ranges, source: SourceFile) -> DomainReport:
     """Prove that every operation stays in its domain, or say what could not be proved."""
-    steps = program(optimizer)
-    slots = invariants(optimizer, steps)
-    ranges = Ranges(steps, {**inputs(optimizer), **slots})
     open_: list[tuple[Duty, Fault]] = []
     proofs: dict[tuple[int, int, str], Proof] = {}
-    for duty in steps.duties:
+    for duty in ranges.program.duties:
         args = [ranges.at(arg, duty.context) for arg in duty.args]
         if args[0].empty:
             continue
@@ -72,14 +69,16 @@ def domain(optimizer: ir.Optimizer, source: SourceFile) -> DomainReport:
     if open_:
         from optdsl.analysis.domain_witness import witnesses  # hardly ever needed
 
-        seen = witnesses(optimizer, steps, {**inputs(optimizer), **slots}, open_)
+        seen = witnesses(hypers, ranges, open_)
     diagnostics = _diagnostics(source, ranges, open_, seen)
-    return DomainReport(diagnostics, tuple(proofs.values()), tuple(slots.items()))
+    slots = tuple((name, ranges.inputs[name]) for name in ranges.program.initial)
+    return DomainReport(diagnostics, tuple(proofs.values()), slots)
 
 
 def _worth_saying(duty: Duty, fault: Fault, args: list[Interval]) -> bool:
-    """Whether a proof says more than that the operation is defined for every number."""
-    if duty.call.op == "pow" and args[1].whole and args[1].low >= 0:
+    """Whether a proof says something about a value that could have been at fault."""
+    anything = [iv.ALL if i == fault.argument else arg for i, arg in enumerate(args)]
+    if not fault.possible(*anything):
         return False
     literal = duty.call.args[fault.argument]
     while isinstance(literal, ir.Call) and literal.op in ("real", "neg"):
@@ -87,9 +86,9 @@ def _worth_saying(duty: Duty, fault: Fault, args: list[Interval]) -> bool:
     return not isinstance(literal, ir.Const)
 
 
-def inputs(optimizer: ir.Optimizer) -> dict[str, Interval]:
+def inputs(hypers: tuple[ir.Hyper, ...]) -> dict[str, Interval]:
     """What is known of everything a step starts from, the slots apart."""
-    known = {hyper.name: hyper_interval(hyper) for hyper in optimizer.hypers}
+    known = {hyper.name: hyper_interval(hyper) for hyper in hypers}
     known |= dict.fromkeys(("grad", "param"), iv.ALL)
     known |= dict.fromkeys(("t", "rows", "cols", "size"), iv.of(1, inf, whole=True))
     return known | {"rank": iv.of(0, inf, whole=True)}
@@ -108,20 +107,20 @@ def hyper_interval(hyper: ir.Hyper) -> Interval:
 # --- invariants ----------------------------------------------------------------------------------
 
 
-def invariants(optimizer: ir.Optimizer, steps: Program) -> dict[str, Interval]:
+def invariants(hypers: tuple[ir.Hyper, ...], program: Program) -> dict[str, Interval]:
     """For each slot an interval that its initial value is in and that no step leaves."""
-    known = inputs(optimizer)
-    names = tuple(steps.initial)
+    known = inputs(hypers)
+    names = tuple(program.initial)
     nothing = dict.fromkeys(names, iv.EMPTY)
-    first = _slots(Ranges(steps, {**known, **nothing}), steps.initial)
+    first = _slots(Ranges(program, {**known, **nothing}), program.initial)
 
     def after(slots: dict[str, Interval]) -> dict[str, Interval]:
-        stepped = _slots(Ranges(steps, {**known, **slots}), steps.final)
+        stepped = _slots(Ranges(program, {**known, **slots}), program.final)
         return {name: iv.union(first[name], stepped[name]) for name in names}
 
-    stops = _stops(optimizer, steps)
+    stops = _stops(hypers, program)
     slots = first
-    rounds = min(_MOST_ROUNDS, max(4, _MOST_WORK // (len(steps.tape) + 1)))
+    rounds = min(_MOST_ROUNDS, max(4, _MOST_WORK // (len(program.tape) + 1)))
     for round_ in range(rounds):
         new = after(slots)
         if _inside(new, slots):
@@ -149,12 +148,12 @@ def _inside(small: dict[str, Interval], large: dict[str, Interval]) -> bool:
     return all(small[name].within(large[name]) for name in small)
 
 
-def _stops(optimizer: ir.Optimizer, steps: Program) -> tuple[float, ...]:
+def _stops(hypers: tuple[ir.Hyper, ...], program: Program) -> tuple[float, ...]:
     """Where widening may stop: the numbers that a specification mentions."""
-    ends = [end for hyper in optimizer.hypers for end in (hyper.interval.low, hyper.interval.high)]
+    ends = [end for hyper in hypers for end in (hyper.interval.low, hyper.interval.high)]
     literals = [
         float(node.data)
-        for node in steps.nodes
+        for node in program.nodes
         if node.op == "const" and isinstance(node.data, (int, float))
     ]
     both = dict.fromkeys(sign * stop for stop in [*ends, *literals] for sign in (1, -1))

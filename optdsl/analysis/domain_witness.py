@@ -6,7 +6,7 @@ then every input is let go whose value turns out not to matter.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from math import inf
 
 from optdsl import intervals as iv
@@ -40,32 +40,32 @@ Inputs = dict[str, Interval]
 
 
 def witnesses(
-    optimizer: ir.Optimizer, steps: Program, known: Mapping[str, Interval], found: list[Finding]
+    hypers: tuple[ir.Hyper, ...], ranges: Ranges, found: list[Finding]
 ) -> dict[int, Witness]:
-    """Witnesses by index into `found`; `known` are the intervals of all inputs."""
-    search = _Search(optimizer, steps, known, found[:_MOST_FINDINGS])
+    """Witnesses by index into `found`."""
+    search = _Search(hypers, ranges, found[:_MOST_FINDINGS])
     names = {name for index in range(len(search.found)) for name in search.reach(index)[1]}
-    for scenario in _scenarios(optimizer, steps, names):
+    for scenario in _scenarios(hypers, ranges.program, names):
         if len(search.witnesses) == len(search.found) or search.work < 0:
             break
         search.run(scenario)
     return search.witnesses
 
 
-def _numbers(steps: Program) -> list[float]:
+def _numbers(program: Program) -> list[float]:
     """The numbers worth trying: 0, 1, -1 and the smallest that the specification mentions."""
-    literals = {float(n.data) for n in steps.nodes if isinstance(n.data, (int, float))}
+    literals = {float(n.data) for n in program.nodes if isinstance(n.data, (int, float))}
     return [0.0, 1.0, -1.0, *sorted(literals - {0.0, 1.0, -1.0}, key=abs)[:6]]
 
 
 def _scenarios(
-    optimizer: ir.Optimizer, steps: Program, names: set[str]
+    hypers: tuple[ir.Hyper, ...], program: Program, names: set[str]
 ) -> Iterator[dict[str, float]]:
     """Values for everything but `t` and the slots, the plainest first; only `names` matter."""
-    default = {hyper.name: float(hyper.default) for hyper in optimizer.hypers}
-    numbers = _numbers(steps)
+    default = {hyper.name: float(hyper.default) for hyper in hypers}
+    numbers = _numbers(program)
     corners = [default]
-    for hyper in optimizer.hypers:
+    for hyper in hypers:
         if hyper.name in names:
             ends = (hyper.interval.low, hyper.interval.high)
             tried = dict.fromkeys([*ends, *numbers, *(-number for number in numbers)])
@@ -92,18 +92,17 @@ class _Search:
 
     def __init__(
         self,
-        optimizer: ir.Optimizer,
-        steps: Program,
-        known: Mapping[str, Interval],
+        hypers: tuple[ir.Hyper, ...],
+        ranges: Ranges,
         found: list[Finding],
     ) -> None:
-        self.bools = {hyper.name for hyper in optimizer.hypers if hyper.kind is ir.Kind.BOOL}
-        self.free = [*(hyper.name for hyper in optimizer.hypers), *_DIMENSION_NAMES]
-        self.steps = steps
-        self.known = known
+        self.bools = {hyper.name for hyper in hypers if hyper.kind is ir.Kind.BOOL}
+        self.free = [*(hyper.name for hyper in hypers), *_DIMENSION_NAMES]
+        self.program = ranges.program
+        self.known = ranges.inputs
         self.found = found
         self.witnesses: dict[int, Witness] = {}
-        self.late = [number for number in _numbers(steps) if number > _STEPS]
+        self.late = [number for number in _numbers(ranges.program) if number > _STEPS]
         self.work = _MOST_WORK
 
     def run(self, scenario: dict[str, float]) -> None:
@@ -124,26 +123,26 @@ class _Search:
 
         `as_t` is what the step believes `t` to be, instead of `t`.
         """
-        slots = {name: self.known[name] for name in self.steps.initial}
+        slots = {name: self.known[name] for name in self.program.initial}
         if t <= _STEPS:
             nothing = dict.fromkeys(slots, iv.EMPTY)
             ranges = self.ranges({**fixed, **nothing, "t": iv.EMPTY})
-            slots = {name: ranges.at(node) for name, node in self.steps.initial.items()}
+            slots = {name: ranges.at(node) for name, node in self.program.initial.items()}
             for before in range(1, int(t)):
                 ranges = self.ranges({**fixed, **slots, "t": iv.point(before)})
-                slots = {name: ranges.at(self.steps.final[name]) for name in slots}
+                slots = {name: ranges.at(self.program.final[name]) for name in slots}
         return self.ranges({**fixed, **slots, "t": as_t or iv.point(t)})
 
     def ranges(self, inputs: Inputs) -> Ranges:
-        self.work -= len(self.steps.tape)
-        return Ranges(self.steps, inputs, strict=True)
+        self.work -= len(self.program.tape)
+        return Ranges(self.program, inputs, strict=True)
 
     def value(self, index: int, ranges: Ranges) -> float | None:
         """What the argument at fault is, where the fault is certain; else None."""
         duty, fault = self.found[index]
         context = duty.context
         while context:
-            own = self.steps.contexts[context]
+            own = self.program.contexts[context]
             if ranges.at(own.condition, own.parent).point != own.truth:
                 return None
             context = own.parent
@@ -180,9 +179,9 @@ class _Search:
         value = self.value(index, ranges)
         assert value is not None, "letting go of an input keeps the fault"
         state = {
-            name: ranges.at(self.steps.inputs[name]).point
+            name: ranges.at(self.program.inputs[name]).point
             for name in near
-            if name in self.steps.initial
+            if name in self.program.initial
         }
         argument = duty.call.args[fault.argument]
         while isinstance(argument, ir.Call) and argument.op == "real":
@@ -196,13 +195,13 @@ class _Search:
         near = [name for arg in duty.args[fault.argument :] for name in self.names(arg)]
         todo, context = list(near), duty.context
         while context:
-            todo += self.names(self.steps.contexts[context].condition)
-            context = self.steps.contexts[context].parent
+            todo += self.names(self.program.contexts[context].condition)
+            context = self.program.contexts[context].parent
         far = set(todo)
         while todo:
             name = todo.pop()
-            if name in self.steps.initial:
-                nodes = (self.steps.initial[name], self.steps.final[name])
+            if name in self.program.initial:
+                nodes = (self.program.initial[name], self.program.final[name])
                 fresh = {below for node in nodes for below in self.names(node)} - far
                 far |= fresh
                 todo.extend(fresh)
@@ -210,7 +209,7 @@ class _Search:
 
     def names(self, node: int) -> list[str]:
         """The names of the inputs that a value is computed from."""
-        below = (self.steps.nodes[number] for number in self.steps.below(node))
+        below = (self.program.nodes[number] for number in self.program.below(node))
         return sorted(str(known.data) for known in below if known.op == "input")
 
     def words(

@@ -11,10 +11,8 @@ from optdsl.intervals import Interval
 from optdsl.ops import OPS
 
 _DEEPEST = 6  # how far an assumption is followed into its operands
-_MOST_STEPS = 48  # and how much work one assumption may be
+_MOST_EFFORT = 48  # and how much work one assumption may be
 _MOST_WORK = 20_000  # and all assumptions of a program together
-
-_NOT = {"lt": "ge", "le": "gt", "gt": "le", "ge": "lt", "eq": "ne", "ne": "eq"}
 
 UNDEFINED = Interval()
 """What an operation outside its domain gives, and whatever is computed from that: known by `is`."""
@@ -31,6 +29,7 @@ class Ranges:
         self, program: Program, inputs: Mapping[str, Interval], strict: bool = False
     ) -> None:
         self.program = program
+        self.inputs = inputs
         self.strict = strict
         self.tables: list[dict[int, Interval]] = [{} for _ in program.contexts]
         self.dead = [False] * len(program.contexts)
@@ -86,18 +85,10 @@ class Ranges:
         """What is known because the operands are related: `x * x`, `x - x`, a weighted mean."""
         if len(node.args) != 2 or args[0].empty or args[1].empty:
             return None
-        alike = node.args[0] == node.args[1]
-        match node.op:
-            case "mul" if alike:
-                return iv.square(args[0])
-            case "sub" if alike:
-                return iv.point(0.0)
-            case "div" if alike:
-                return iv.point(1.0)
-            case "add":
-                return self._mean(node)
-            case _:
-                return None
+        of_same = OPS[node.op].of_same
+        if of_same and node.args[0] == node.args[1]:
+            return of_same(args[0])
+        return self._mean(node) if node.op == "add" else None
 
     def _mean(self, node: Node) -> Interval | None:
         """`w * x + (1 - w) * y` lies between `x` and `y` for `w` in [0, 1]."""
@@ -131,20 +122,20 @@ class Ranges:
         self.dead[context] = self.dead[own.parent]
         if self.dead[context]:
             return
-        facts = _Facts(self, own.parent, min(_MOST_STEPS, self.work))
-        facts.assume(own.condition, own.truth, 0)
-        self.work -= facts.used
-        self.tables[context] = facts.known
-        self.dead[context] = any(fact.empty for fact in facts.known.values())
+        assumed = _Assumed(self, own.parent, min(_MOST_EFFORT, self.work))
+        assumed.assume(own.condition, own.truth, 0)
+        self.work -= assumed.used
+        self.tables[context] = assumed.known
+        self.dead[context] = any(value.empty for value in assumed.known.values())
 
 
-class _Facts:
+class _Assumed:
     """What follows for single nodes when a condition is assumed."""
 
-    def __init__(self, ranges: Ranges, context: int, steps: int) -> None:
+    def __init__(self, ranges: Ranges, context: int, effort: int) -> None:
         self.ranges = ranges
         self.context = context
-        self.steps = steps
+        self.effort = effort
         self.used = 0
         self.known: dict[int, Interval] = {}
 
@@ -155,7 +146,7 @@ class _Facts:
     def assume(self, node: int, truth: bool, depth: int) -> None:
         """A bool is true, or false."""
         self.known[node] = iv.intersection(self.at(node), iv.TRUE if truth else iv.FALSE)
-        if depth > _DEEPEST or self.used >= self.steps:
+        if depth > _DEEPEST or self.used >= self.effort:
             return
         self.used += 1
         known = self.ranges.program.nodes[node]
@@ -169,8 +160,8 @@ class _Facts:
                 self._one_of(known.args[0], known.args[1], truth, depth + 1)
             case ("all", True) | ("any", False):
                 self.assume(known.args[0], truth, depth + 1)
-            case (("lt" | "le" | "gt" | "ge" | "eq" | "ne"), _):
-                op = known.op if truth else _NOT[known.op]
+            case _ if known.op in OPS and (negation := OPS[known.op].negation):
+                op = known.op if truth else negation
                 self._compare(op, known.args[0], known.args[1], depth + 1)
             case _:
                 pass
@@ -179,12 +170,12 @@ class _Facts:
         """At least one of two bools is `truth`: what follows from either of them."""
         sides = []
         for side in (left, right):
-            facts = _Facts(self.ranges, self.context, self.steps - self.used)
-            facts.known = dict(self.known)
-            facts.assume(side, truth, depth)
-            self.used += facts.used
-            if not any(fact.empty for fact in facts.known.values()):
-                sides.append(facts.known)
+            assumed = _Assumed(self.ranges, self.context, self.effort - self.used)
+            assumed.known = dict(self.known)
+            assumed.assume(side, truth, depth)
+            self.used += assumed.used
+            if not any(value.empty for value in assumed.known.values()):
+                sides.append(assumed.known)
         if not sides:
             self.known[left] = iv.EMPTY
         elif len(sides) == 1:
@@ -219,35 +210,12 @@ class _Facts:
         if new == self.at(node):
             return
         self.known[node] = new
-        if depth > _DEEPEST or self.used >= self.steps:
+        if depth > _DEEPEST or self.used >= self.effort:
             return
         self.used += 1
         known = self.ranges.program.nodes[node]
-        args = [self.at(arg) for arg in known.args]
-        for arg, to in zip(known.args, _backwards(known.op, new, args), strict=False):
-            self.narrow(arg, to, depth + 1)
-
-
-def _backwards(op: str, result: Interval, args: list[Interval]) -> tuple[Interval, ...]:
-    """What the result of an operation says about its operands; () where nothing."""
-    match op:
-        case "real":
-            return (result,)
-        case "neg":
-            return (iv.neg(result),)
-        case "add":
-            return iv.sub(result, args[1]), iv.sub(result, args[0])
-        case "sub":
-            return iv.add(result, args[1]), iv.sub(args[0], result)
-        case "mul":
-            sides = [iv.ALL if 0 in args[i] else iv.div(result, args[i]) for i in (1, 0)]
-            return tuple(side if 0 in result else iv.without(side, 0.0) for side in sides)
-        case "sqrt":
-            return (iv.square(iv.intersection(result, iv.NOT_NEGATIVE)),)
-        case "abs":
-            size = iv.of(-result.high, result.high, result.high_open, result.high_open)
-            return (iv.without(size, 0.0) if 0 not in result else size,)
-        case "pow" if 0 not in result and args[1].low > 0:
-            return (iv.without(iv.ALL, 0.0),)
-        case _:
-            return ()
+        op = OPS.get(known.op)
+        if op and op.inverse:
+            args = [self.at(arg) for arg in known.args]
+            for arg, to in zip(known.args, op.inverse(new, *args), strict=False):
+                self.narrow(arg, to, depth + 1)

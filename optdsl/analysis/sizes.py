@@ -8,10 +8,10 @@ value has size 1 along it.
 from __future__ import annotations
 
 from collections.abc import Set as AbstractSet
-from typing import assert_never
 
-from optdsl.ir import Call, Expr, If, Let, Ref, Role, Set, Stmt, Tensor
-from optdsl.ops import OPS, Rule
+from optdsl import ir
+from optdsl.ir import Call, Expr, Let, Ref, Role, Stmt, Tensor
+from optdsl.ops import OPS
 
 
 def is_sized(expr: Expr, sized: AbstractSet[str]) -> bool:
@@ -19,7 +19,7 @@ def is_sized(expr: Expr, sized: AbstractSet[str]) -> bool:
     match expr:
         case Ref(name, Role.LOCAL) if isinstance(expr.type.shape, Tensor):
             return name in sized
-        case Call(op, (arg,)) if OPS[op].rule in (Rule.REDUCE_REAL, Rule.REDUCE_BOOL):
+        case Call(op, (arg,)) if OPS[op].reduces:
             return is_sized(arg, sized)
         case Call(_, args) if isinstance(expr.type.shape, Tensor):
             alike = (arg for arg in args if arg.type.shape == expr.type.shape)
@@ -31,23 +31,10 @@ def is_sized(expr: Expr, sized: AbstractSet[str]) -> bool:
 def sized_locals(body: tuple[Stmt, ...]) -> frozenset[str]:
     """The locals that are as large as their types say wherever they are bound."""
     sized: set[str] = set()
-    _find(body, sized, set())
+    smaller: set[str] = set()  # in one branch at least
+    for statement in ir.statements(body):
+        if isinstance(statement, Let):
+            fits = statement.name not in smaller and is_sized(statement.value, sized)
+            (sized if fits else smaller).add(statement.name)
+        sized -= smaller
     return frozenset(sized)
-
-
-def _find(body: tuple[Stmt, ...], sized: set[str], smaller: set[str]) -> None:
-    """Puts the locals of a body into one of two sets; one of each kind makes it smaller."""
-    for statement in body:
-        match statement:
-            case Let(name, value) if name not in smaller and is_sized(value, sized):
-                sized.add(name)
-            case Let(name):
-                sized.discard(name)
-                smaller.add(name)
-            case If(_, then, orelse):
-                _find(then, sized, smaller)
-                _find(orelse, sized, smaller)
-            case Set():
-                pass
-            case _:
-                assert_never(statement)

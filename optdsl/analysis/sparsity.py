@@ -8,15 +8,13 @@ must be the slot itself.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import assert_never
 
 from optdsl import intervals as iv
 from optdsl import ir
-from optdsl.analysis.domain import inputs, invariants
 from optdsl.analysis.ranges import Ranges
-from optdsl.analysis.values import Compute, Node, Program, program
-from optdsl.ops import OPS, Rule
+from optdsl.analysis.values import Compute, Node
+from optdsl.ops import OPS
 from optdsl.records import record
 
 
@@ -34,28 +32,29 @@ class Sparsity:
     reasons: tuple[str, ...]
 
 
-def sparsity(optimizer: ir.Optimizer) -> Sparsity:
-    """Decide how a rule treats rows whose gradient is zero."""
+def sparsity(case: ir.Case, ranges: Ranges) -> Sparsity:
+    """Decide how a step treats rows whose gradient is zero."""
     ranks = [1]
     mixing, shared = [], []
-    for statement in _statements(optimizer.step):
-        value = statement.condition if isinstance(statement, ir.If) else statement.value
-        for call in _reductions(value):
+    for statement in ir.statements(case.step):
+        for call in ir.parts(ir.expression(statement)):
+            if not isinstance(call, ir.Call) or not OPS[call.op].reduces:
+                continue
             rank = _local_rank(call.axis)
             if rank:
                 ranks.append(rank)
             else:
                 where = "the whole variable" if call.axis is None else "the leading axis"
                 mixing.append(f"`{statement.equation}` mixes rows: `{call.op}` is over {where}")
-    slots = {slot.name: slot for slot in optimizer.slots}
-    for name in dict.fromkeys(_updates(optimizer)):
+    slots = {slot.name: slot for slot in case.slots}
+    for name in dict.fromkeys(ir.updated(case.step)):
         if name in slots:
             rank = _row_rank(slots[name])
             if rank:
                 ranks.append(rank)
             else:
                 shared.append(f"`{name}` is one value for several rows, and the step updates it")
-    changed, kept = _split(optimizer)
+    changed, kept = _split(case, ranges)
     changing = [f"`{equation}` can change a row whose gradient is zero" for equation in changed]
     reasons = tuple(dict.fromkeys([*changing, *mixing, *shared]))
     if reasons:
@@ -69,29 +68,6 @@ def sparsity(optimizer: ir.Optimizer) -> Sparsity:
 
 
 # --- rows that need other rows -------------------------------------------------------------------
-
-
-def _statements(body: tuple[ir.Stmt, ...]) -> Iterator[ir.Stmt]:
-    for statement in body:
-        yield statement
-        if isinstance(statement, ir.If):
-            yield from _statements(statement.then)
-            yield from _statements(statement.orelse)
-
-
-def _updates(optimizer: ir.Optimizer) -> Iterator[str]:
-    """The names that the step updates, once for each statement that does."""
-    for statement in _statements(optimizer.step):
-        if isinstance(statement, ir.Set):
-            yield statement.target
-
-
-def _reductions(expr: ir.Expr) -> Iterator[ir.Call]:
-    if isinstance(expr, ir.Call):
-        if OPS[expr.op].rule in (Rule.REDUCE_REAL, Rule.REDUCE_BOOL):
-            yield expr
-        for arg in expr.args:
-            yield from _reductions(arg)
 
 
 def _local_rank(axis: int | str | None) -> int:
@@ -117,16 +93,15 @@ def _row_rank(slot: ir.Slot) -> int:
 # --- updates where the gradient is zero ----------------------------------------------------------
 
 
-def _split(optimizer: ir.Optimizer) -> tuple[list[str], list[str]]:
+def _split(case: ir.Case, ranges: Ranges) -> tuple[list[str], list[str]]:
     """The updates of rows that can change one without a gradient, and the others, as equations."""
-    steps = program(optimizer)
-    known = {**inputs(optimizer), **invariants(optimizer, steps), "grad": iv.point(0.0)}
-    simple = _Simplifier(steps, Ranges(steps, known, strict=True))
-    same = {name: simple.kept(name) for name in steps.final}
-    rows = {"param", *(slot.name for slot in optimizer.slots if _row_rank(slot))}
+    idle = Ranges(ranges.program, {**ranges.inputs, "grad": iv.point(0.0)}, strict=True)
+    simple = _Simplifier(idle)
+    same = {name: simple.kept(name) for name in ranges.program.final}
+    rows = {"param", *(slot.name for slot in case.slots if _row_rank(slot))}
     changed: list[str] = []
     kept: list[str] = []
-    for statement in _statements(optimizer.step):
+    for statement in ir.statements(case.step):
         if isinstance(statement, ir.Set) and statement.target in rows:
             (kept if same[statement.target] else changed).append(statement.equation)
     return changed, kept
@@ -135,24 +110,24 @@ def _split(optimizer: ir.Optimizer) -> tuple[list[str], list[str]]:
 class _Simplifier:
     """Values up to algebra: two values with the same key are equal, whatever the inputs are."""
 
-    def __init__(self, steps: Program, ranges: Ranges) -> None:
-        self.steps = steps
+    def __init__(self, ranges: Ranges) -> None:
+        self.program = ranges.program
         self.ranges = ranges
         self.numbers: dict[tuple[object, ...], int] = {}
-        self.keys: list[dict[int, int]] = [{} for _ in steps.contexts]
-        for node in steps.inputs.values():
+        self.keys: list[dict[int, int]] = [{} for _ in self.program.contexts]
+        for node in self.program.inputs.values():
             value = ranges.at(node).point
             key = ("input", node) if value is None else ("value", value)
             self.keys[0][node] = self.number(*key)
-        for entry in steps.tape:
+        for entry in self.program.tape:
             if isinstance(entry, Compute) and not ranges.dead[entry.context]:
                 self.keys[entry.context][entry.node] = self.simplify(entry)
 
     def kept(self, name: str) -> bool:
         """Whether a slot, or `param`, is after the step what it was before."""
-        return self.steps.final[name] == self.steps.inputs.get(name) or self.key(
-            self.steps.final[name], 0
-        ) == self.key(self.steps.inputs[name], 0)
+        return self.program.final[name] == self.program.inputs.get(name) or self.key(
+            self.program.final[name], 0
+        ) == self.key(self.program.inputs[name], 0)
 
     def number(self, *key: object) -> int:
         return self.numbers.setdefault(key, len(self.numbers))
@@ -163,11 +138,11 @@ class _Simplifier:
         while where >= 0:
             if node in self.keys[where]:
                 return self.keys[where][node]
-            where = self.steps.contexts[where].parent
+            where = self.program.contexts[where].parent
         return self.number("unknown", node, context)
 
     def simplify(self, entry: Compute) -> int:
-        node = self.steps.nodes[entry.node]
+        node = self.program.nodes[entry.node]
         value = self.ranges.at(entry.node, entry.context).point
         if value is not None:
             return self.number("value", value)
@@ -182,30 +157,17 @@ class _Simplifier:
         ranges = [
             self.ranges.at(arg, where) for arg, where in zip(node.args, entry.contexts, strict=True)
         ]
-        match node.op:
-            case "add" | "mul":
-                unit = 0.0 if node.op == "add" else 1.0
-                equal = [ranges[1].point == unit, ranges[0].point == unit]
-            case "sub" | "div" | "pow":
-                equal = [ranges[1].point == (0.0 if node.op == "sub" else 1.0)]
-            case "max":
-                equal = [ranges[0].low >= ranges[1].high, ranges[1].low >= ranges[0].high]
-            case "min":
-                equal = [ranges[0].high <= ranges[1].low, ranges[1].high <= ranges[0].low]
-            case "clip":
-                equal = [ranges[1].high <= ranges[0].low and ranges[0].high <= ranges[2].low]
-            case "abs":
-                equal = [ranges[0].low >= 0]
-            case "where":
-                return self.branch(entry, args)
-            case "real":
-                equal = [True]
-            case _:
-                return None
-        alike = node.op in ("max", "min") and args[0] == args[1]
-        return (
-            args[0] if alike else next((a for a, it in zip(args, equal, strict=False) if it), None)
-        )
+        if node.op == "where":
+            return self.branch(entry, args)
+        op = OPS[node.op]
+        if op.idempotent and args[0] == args[1]:
+            return args[0]
+        if op.neutral is not None and ranges[1].point == op.neutral:
+            return args[0]
+        if op.neutral is not None and op.commutative and ranges[0].point == op.neutral:
+            return args[1]
+        which = op.equals(*ranges) if op.equals else None
+        return None if which is None else args[which]
 
     def branch(self, entry: Compute, args: tuple[int, ...]) -> int | None:
         """The branch that is always taken, or what both branches are."""

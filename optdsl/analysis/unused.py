@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import assert_never
 
-from optdsl import ir, syntax
+from optdsl import ir
 from optdsl.diagnostics import Diagnostic, Severity
 from optdsl.source import Span
 
@@ -35,37 +34,53 @@ class _Reads:
         return found
 
 
-def unused(optimizer: ir.Optimizer, spec: syntax.Spec) -> tuple[Diagnostic, ...]:
-    """Warnings for hyperparameters, slots and locals that have no use.
-
-    Args:
-        optimizer: The checked specification.
-        spec: The surface tree it comes from, for the places of names.
-
-    Returns:
-        `unused-hyper`, `unused-slot` and `unused-local`, in the order of the source.
-    """
-    reads = _Reads()
-    _collect(optimizer.step, frozenset(), reads)
-    places = _places(spec)
-    read = reads.all()
-    initial = {name for slot in optimizer.slots for name in _names(slot.initial)}
+def unused(optimizer: ir.Optimizer) -> tuple[Diagnostic, ...]:
+    """Warnings for hyperparameters, slots and locals that have no use, in the order of the text."""
+    read: set[str] = set()
     found: list[Diagnostic] = []
+    for case in optimizer.cases:
+        reads = _reads(case.step)
+        read |= reads.all() | {name for slot in case.slots for name in ir.names(slot.initial)}
+        found += _unused_in(case, reads)
     for hyper in optimizer.hypers:
-        if hyper.name not in read and hyper.name not in initial:
+        if hyper.name not in read:
             message = f"the hyperparameter `{hyper.name}` is never used"
             help_ = "remove it, or use it in `step:`"
-            found.append(_warning("unused-hyper", message, places[hyper.name], help_))
-    useful = reads.behind("param")
-    for slot in optimizer.slots:
+            found.append(_warning("unused-hyper", message, hyper.span, help_))
+    return tuple(sorted(found, key=lambda warning: warning.span.start))
+
+
+def _reads(body: tuple[ir.Stmt, ...]) -> _Reads:
+    """What each name depends on; a statement in a branch depends on the conditions too."""
+    reads = _Reads()
+    for statement, conditions in ir.guarded(body):
+        names = {name for expr in conditions for name in ir.names(expr)}
+        names.update(ir.names(ir.expression(statement)))
+        match statement:
+            case ir.Let(name) | ir.Set(name):
+                reads.add(name, names)
+            case ir.If():
+                reads.add("", names)  # a condition is read even where its branches assign nothing
+            case _:
+                assert_never(statement)
+    return reads
+
+
+def _unused_in(case: ir.Case, reads: _Reads) -> list[Diagnostic]:
+    """Warnings for the slots and locals of one case."""
+    found = []
+    useful, read = reads.behind("param"), reads.all()
+    for slot in case.slots:
         why = _why_useless(slot, reads, useful)
         if why is not None:
-            found.append(_warning("unused-slot", why[0], places[slot.name], why[1]))
-    for name in dict.fromkeys(_locals(optimizer.step)):
-        if name not in read:
-            message = f"the local `{name}` is never read"
-            found.append(_warning("unused-local", message, places[name], "remove the line"))
-    return tuple(sorted(found, key=lambda warning: warning.span.start))
+            found.append(_warning("unused-slot", why[0], slot.span, why[1]))
+    lets = [each for each in ir.statements(case.step) if isinstance(each, ir.Let)]
+    first = {let.name: let for let in reversed(lets)}
+    for let in first.values():
+        if let.name not in read:
+            message = f"the local `{let.name}` is never read"
+            found.append(_warning("unused-local", message, let.span, "remove the line"))
+    return found
 
 
 def _why_useless(slot: ir.Slot, reads: _Reads, useful: set[str]) -> tuple[str, str] | None:
@@ -85,7 +100,7 @@ def _why_useless(slot: ir.Slot, reads: _Reads, useful: set[str]) -> tuple[str, s
             f"the slot `{name}` has no influence on `param`",
             "remove it, or use it in the update of `param`",
         )
-    if not is_updated and "param" not in _names(slot.initial):
+    if not is_updated and "param" not in ir.names(slot.initial):
         return (
             f"the slot `{name}` is read, but never updated: it keeps its initial value",
             f"update it with `{name} <- …`, or use its initial value in its place",
@@ -95,78 +110,3 @@ def _why_useless(slot: ir.Slot, reads: _Reads, useful: set[str]) -> tuple[str, s
 
 def _warning(code: str, message: str, span: Span, help_: str) -> Diagnostic:
     return Diagnostic(code, Severity.WARNING, message, span, (), help_)
-
-
-def _collect(body: tuple[ir.Stmt, ...], conditions: frozenset[str], reads: _Reads) -> None:
-    """Adds what each statement reads; a statement in a branch depends on the conditions too."""
-    for statement in body:
-        match statement:
-            case ir.Let(name, value) | ir.Set(name, value):
-                reads.add(name, set(_names(value)) | conditions)
-            case ir.If(condition, then, orelse):
-                inner = conditions | set(_names(condition))
-                # A condition is read even where its branches assign nothing.
-                reads.add("", set(_names(condition)))
-                _collect(then, inner, reads)
-                _collect(orelse, inner, reads)
-            case _:
-                assert_never(statement)
-
-
-def _names(expr: ir.Expr) -> Iterator[str]:
-    """The names that an expression reads."""
-    stack = [expr]
-    while stack:
-        node = stack.pop()
-        match node:
-            case ir.Ref(name) | ir.Old(name):
-                yield name
-            case ir.Call(_, args):
-                stack += args
-            case ir.Const():
-                pass
-            case _:
-                assert_never(node)
-
-
-def _locals(body: tuple[ir.Stmt, ...]) -> Iterator[str]:
-    for statement in body:
-        match statement:
-            case ir.Let(name):
-                yield name
-            case ir.If(_, then, orelse):
-                yield from _locals(then)
-                yield from _locals(orelse)
-            case ir.Set():
-                pass
-            case _:
-                assert_never(statement)
-
-
-def _places(spec: syntax.Spec) -> dict[str, Span]:
-    """Where each hyperparameter, slot and local is first written."""
-    places: dict[str, Span] = {}
-    for member in spec.members:
-        match member:
-            case syntax.HyperDecl(name):
-                places.setdefault(name.text, name.span)
-            case syntax.SlotDecl(names):
-                for name in names:
-                    places.setdefault(name.text, name.span)
-            case syntax.StepBlock(body):
-                _add_locals(body, places)
-            case _:
-                pass
-    return places
-
-
-def _add_locals(body: tuple[syntax.Stmt, ...], places: dict[str, Span]) -> None:
-    for statement in body:
-        match statement:
-            case syntax.Assign(target):
-                places.setdefault(target.text, target.span)
-            case syntax.When(_, then, otherwise):
-                _add_locals(then, places)
-                _add_locals(otherwise, places)
-            case _:
-                pass

@@ -93,9 +93,9 @@ class Program:
             todo.extend(fresh)
 
 
-def program(optimizer: ir.Optimizer) -> Program:
-    """The step of an optimizer, and the initial values of its slots, as values."""
-    return _Builder().build(optimizer)
+def flatten(case: ir.Case) -> Program:
+    """A step, and the initial values of its slots, as values."""
+    return _Builder().build(case)
 
 
 class _Builder:
@@ -105,7 +105,7 @@ class _Builder:
         self.nodes: list[Node] = []
         self.numbers: dict[Node, int] = {}
         self.contexts = [Context(-1, -1, True)]
-        self.reduced: dict[int, int] = {0: 0}
+        self.outer: dict[int, int] = {0: 0}
         self.touched: list[frozenset[int]] = [frozenset()]
         self.tape: list[Enter | Compute] = []
         self.duties: list[Duty] = []
@@ -113,11 +113,11 @@ class _Builder:
         self.inputs: dict[str, int] = {}
         self.fuel = _MOST_REFRESHED
 
-    def build(self, optimizer: ir.Optimizer) -> Program:
-        initial = {slot.name: self.lower(slot.initial, 0, {}) for slot in optimizer.slots}
-        env = {slot.name: self.input(slot.name, slot.type) for slot in optimizer.slots}
+    def build(self, case: ir.Case) -> Program:
+        initial = {slot.name: self.lower(slot.initial, 0, {}) for slot in case.slots}
+        env = {slot.name: self.input(slot.name, slot.type) for slot in case.slots}
         env["param"] = self.input("param", ir.Type(ir.Kind.REAL, ir.Tensor()))
-        env = self.statements(optimizer.step, 0, env)
+        env = self.statements(case.step, 0, env)
         final = {name: env[name] for name in ("param", *initial)}
         return Program(
             tuple(self.nodes),
@@ -164,24 +164,24 @@ class _Builder:
 
     def for_reduction(self, context: int) -> int:
         """The context without what it assumes of single elements: a reduction sees them all."""
-        if context not in self.reduced:
+        if context not in self.outer:
             own = self.contexts[context]
             parent = self.for_reduction(own.parent)
             if isinstance(self.nodes[own.condition].type.shape, ir.Tensor):
-                self.reduced[context] = parent
+                self.outer[context] = parent
             elif parent == own.parent:
-                self.reduced[context] = context
+                self.outer[context] = context
             else:
-                self.reduced[context] = self.enter(parent, own.condition, own.truth)
-                self.reduced[self.reduced[context]] = self.reduced[context]
-        return self.reduced[context]
+                self.outer[context] = self.enter(parent, own.condition, own.truth)
+                self.outer[self.outer[context]] = self.outer[context]
+        return self.outer[context]
 
     def refresh(self, node: int, context: int, depth: int = 0) -> bool:
         """Compute a value again where an assumption may narrow it; says whether it may."""
         if node in self.touched[context] or (context, node) in self.done:
             return True
         known = self.nodes[node]
-        narrowed = known.op in OPS and known.op != "where" and not _reduces(known.op)
+        narrowed = known.op in OPS and known.op != "where" and not OPS[known.op].reduces
         if not narrowed or depth == _DEEPEST_REFRESH or self.fuel == 0:
             return False
         self.fuel -= 1
@@ -255,7 +255,7 @@ class _Builder:
             condition = self.lower(expr.args[0], context, env)
             yes, no = self.enter(context, condition, True), self.enter(context, condition, False)
             inside = (context, yes, no)
-        elif _reduces(expr.op):
+        elif OPS[expr.op].reduces:
             inside = (self.for_reduction(context),)
         args = tuple(
             self.lower(arg, where, env) for arg, where in zip(expr.args, inside, strict=True)
@@ -268,7 +268,3 @@ class _Builder:
         if OPS[expr.op].domain:
             self.duties.append(Duty(expr, args, context))
         return node
-
-
-def _reduces(op: str) -> bool:
-    return OPS[op].rule.name.startswith("REDUCE")

@@ -55,7 +55,8 @@ def check(spec: syntax.Spec) -> tuple[ir.Optimizer | None, tuple[Diagnostic, ...
     if errors:
         return None, tuple(errors)
     doc = spec.doc.text if spec.doc else ""
-    return ir.Optimizer(spec.name.text, doc, tuple(hypers), tuple(slots), step, mode), ()
+    case = ir.Case("", tuple(slots), step, mode)
+    return ir.Optimizer(spec.name.text, doc, tuple(hypers), (case,)), ()
 
 
 def _check_name(name: syntax.Ident, report: Reporter) -> None:

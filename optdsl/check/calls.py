@@ -8,7 +8,7 @@ from optdsl import ir, syntax
 from optdsl.check.scope import Scope
 from optdsl.check.shapes import broadcast, describe_kind, describe_shape, real, reduce
 from optdsl.ir import Kind, Tensor, Type
-from optdsl.ops import Op, Rule
+from optdsl.ops import Op, Typing
 from optdsl.source import Span
 
 _Args = tuple[ir.Expr, ...]
@@ -35,40 +35,40 @@ def apply(
     args = tuple(value for value in values if value is not None)
     if len(args) < len(values):
         return None
-    match op.rule:
-        case Rule.ARITHMETIC | Rule.SAME_KIND:
+    match op.typing:
+        case Typing.ARITHMETIC | Typing.SAME_KIND:
             if not _numbers(op, written, args, scope):
                 return None
             args = _alike(args)
             kind = args[0].type.kind
-        case Rule.REAL | Rule.CONVERT:
+        case Typing.REAL | Typing.CONVERT:
             if not _numbers(op, written, args, scope):
                 return None
             args, kind = tuple(map(real, args)), Kind.REAL
-        case Rule.COMPARISON | Rule.PREDICATE:
+        case Typing.COMPARISON | Typing.PREDICATE:
             if not _numbers(op, written, args, scope):
                 return None
-            args = tuple(map(real, args)) if op.rule is Rule.PREDICATE else _alike(args)
+            args = tuple(map(real, args)) if op.typing is Typing.PREDICATE else _alike(args)
             kind = Kind.BOOL
-        case Rule.EQUALITY:
+        case Typing.EQUALITY:
             if not _same_family(op, written, args, scope):
                 return None
             args, kind = _alike(args), Kind.BOOL
-        case Rule.LOGIC:
+        case Typing.LOGIC:
             if not _booleans(op, written, args, scope):
                 return None
             kind = Kind.BOOL
-        case Rule.SELECT:
+        case Typing.SELECT:
             chosen = args[1:]
             good = _booleans(op, written[:1], args[:1], scope)
             if not (_same_family(op, written[1:], chosen, scope) and good):
                 return None
             chosen = _alike(chosen)
             args, kind = (args[0], *chosen), chosen[0].type.kind
-        case Rule.REDUCE_REAL | Rule.REDUCE_BOOL:
+        case Typing.REDUCE_REAL | Typing.REDUCE_BOOL:
             return _reduction(op, written, args, axis, span, scope)
         case _:
-            assert_never(op.rule)
+            assert_never(op.typing)
     shape = args[0].type.shape
     for arg in args[1:]:
         shape = broadcast(shape, arg.type.shape)
@@ -83,7 +83,7 @@ def _reduction(
     span: Span,
     scope: Scope,
 ) -> ir.Expr | None:
-    boolean = op.rule is Rule.REDUCE_BOOL
+    boolean = op.typing is Typing.REDUCE_BOOL
     kinds_right = (_booleans if boolean else _numbers)(op, written, args, scope)
     shape = args[0].type.shape
     if not isinstance(shape, Tensor):
@@ -124,7 +124,7 @@ def _numbers(op: Op, written: tuple[syntax.Expr, ...], args: _Args, scope: Scope
 
 
 def _booleans(op: Op, written: tuple[syntax.Expr, ...], args: _Args, scope: Scope) -> bool:
-    what = "takes booleans" if op.rule is not Rule.SELECT else "takes a boolean first"
+    what = "takes booleans" if op.typing is not Typing.SELECT else "takes a boolean first"
     wrong = False
     for expr, arg in zip(written, args, strict=True):
         if arg.type.kind is not Kind.BOOL:
@@ -149,7 +149,7 @@ def _same_family(op: Op, written: tuple[syntax.Expr, ...], args: _Args, scope: S
         f"{called(op)} takes two numbers or two booleans, "
         f"but these are {describe_kind(left)} and {describe_kind(right)}",
         "a condition is written alone, `c` or `not c`"
-        if op.rule is Rule.EQUALITY
+        if op.typing is Typing.EQUALITY
         else "choose between two values of the same kind",
     )
     return False

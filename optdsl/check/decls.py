@@ -124,7 +124,7 @@ def hyper_of(decl: syntax.HyperDecl, report: Reporter) -> ir.Hyper | None:
         )
         return None
     doc = decl.doc.text if decl.doc else ""
-    return ir.Hyper(decl.name.text, kind, default, interval, doc, decl.span)
+    return ir.Hyper(decl.name.text, kind, default, interval, doc, decl.name.span)
 
 
 def _kind(decl: syntax.HyperDecl, report: Reporter) -> Kind | None:

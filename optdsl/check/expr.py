@@ -28,7 +28,6 @@ from optdsl.check.scope import (
     shorten,
 )
 from optdsl.ir import Kind, PerStep, Type
-from optdsl.ops import Rule
 from optdsl.records import replace
 
 
@@ -40,7 +39,7 @@ def infer_whole(expr: syntax.Expr, scope: Scope) -> ir.Expr | None:
     budget = scope.budget
     try:
         value = infer(expr, scope)
-        if value is not None and _depth(value) > MAX_DEPTH:
+        if value is not None and ir.depth(value) > MAX_DEPTH:
             raise LimitError(TOO_DEEP)
     except LimitError as error:
         budget.depth = 0
@@ -50,17 +49,6 @@ def infer_whole(expr: syntax.Expr, scope: Scope) -> ir.Expr | None:
         budget.is_reported = budget.nodes > MAX_NODES
         return None
     return value
-
-
-def _depth(expr: ir.Expr) -> int:
-    """How deep an IR expression is nested, with macro arguments in their place."""
-    deepest, stack = 0, [(expr, 1)]
-    while stack:
-        node, depth = stack.pop()
-        deepest = max(deepest, depth)
-        if isinstance(node, ir.Call):
-            stack += [(arg, depth + 1) for arg in node.args]
-    return deepest
 
 
 def infer(expr: syntax.Expr, scope: Scope) -> ir.Expr | None:
@@ -180,10 +168,9 @@ def _call(call: syntax.CallExpr, scope: Scope) -> ir.Expr | None:
         report_no_function(call, scope)
         return None
     op = ops.FUNCTIONS[name]
-    reduction = op.rule in (Rule.REDUCE_REAL, Rule.REDUCE_BOOL)
     values = _infer_all(call, scope)
-    axis = _axis(call, op.params, reduction, scope)
-    if axis is _BAD or not _counts(call, op.params, reduction, scope):
+    axis = _axis(call, op.params, op.reduces, scope)
+    if axis is _BAD or not _counts(call, op.params, op.reduces, scope):
         return None
     return apply(op, call.args, values, axis, call.span, scope)
 

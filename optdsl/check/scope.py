@@ -11,6 +11,7 @@ from optdsl import ir, syntax
 from optdsl.check.names import CONSTANTS, FUNCTIONS, GIVEN, closest
 from optdsl.diagnostics import Diagnostic, Severity
 from optdsl.format import format_expr
+from optdsl.ops import OPS
 from optdsl.records import record
 from optdsl.source import Span
 
@@ -208,21 +209,14 @@ def _why_unreadable(text: str, scope: Scope) -> tuple[str, str, str | None]:
 
 
 _OTHER_SPELLINGS = {
-    "average": "did you mean `mean`?",
     "float": "a whole number becomes real by itself where it meets a real one",
-    "ln": "did you mean `log`?",
-    "maximum": "did you mean `max`?",
-    "minimum": "did you mean `min`?",
     "pow": "write `x^y`",
-    "power": "write `x^y`",
-    "reduce_max": "did you mean `amax`?",
-    "reduce_mean": "did you mean `mean`?",
-    "reduce_min": "did you mean `amin`?",
-    "reduce_sum": "did you mean `sum`?",
     "rsqrt": "write `1 / sqrt(x)`",
-    "select": "did you mean `where`?",
     "square": "write `x^2`",
 }
+for _op in OPS.values():
+    _meant = f"write `x{_op.symbol}y`" if _op.symbol else f"did you mean `{_op.name}`?"
+    _OTHER_SPELLINGS |= dict.fromkeys(_op.also, _meant)
 
 
 def report_no_function(call: syntax.CallExpr, scope: Scope) -> None:

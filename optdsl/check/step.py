@@ -142,7 +142,7 @@ def _assign(statement: syntax.Assign, flow: Flow, step: Step) -> ir.Let | None:
     flow.locals[name.text] = None if value is None else value.type
     if value is None:
         return None
-    return ir.Let(name.text, value, format_statement(statement), statement.span)
+    return ir.Let(name.text, value, format_statement(statement), name.span)
 
 
 def _can_assign(name: syntax.Ident, flow: Flow, scope: Scope) -> bool:

@@ -17,8 +17,8 @@ def command(spec: str) -> None:
         raise Failure(f"`{spec}` has {len(inputs)} specifications; name one of them")
     one = compiled(inputs[0])
     show(one.file, one.diagnostics)
-    if one.optimizer is None:
+    if one.facts is None:
         raise SystemExit(1)
     from optdsl import explain
 
-    click.echo(explain.explain(one.optimizer, one.file).rstrip("\n"))
+    click.echo(explain.explain(one.facts).rstrip("\n"))

@@ -4,6 +4,7 @@
     specs = ["rules", "adam"]  # files, folders, names of the library
     output = "src/optimizers"
     classes = "keras"
+    standalone = true
 
 Paths are relative to the folder of that file.
 """
@@ -31,9 +32,10 @@ class Project:
     specs: tuple[str, ...] = ()
     output: str | None = None
     classes: Classes | None = None
+    standalone: bool = False
 
 
-_KEYS = ("specs", "output", "classes")
+_KEYS = ("specs", "output", "classes", "standalone")
 
 
 def project() -> Project:
@@ -73,19 +75,22 @@ def _settings(path: Path, table: dict[str, Any]) -> Project:
     for key in table:
         if key not in _KEYS:
             raise Failure(f"{where} has no setting `{key}`, only {', '.join(_KEYS)}")
-    specs, output, classes = (table.get(key) for key in _KEYS)
+    specs, output, classes, standalone = (table.get(key) for key in _KEYS)
     if specs is not None and not (isinstance(specs, list) and all(map(_is_name, specs))):
         raise Failure(f"{where}: `specs` must be a list of names of files, folders and rules")
     if output is not None and not _is_name(output):
         raise Failure(f"{where}: `output` must be the name of a folder")
     if classes is not None and classes not in CLASSES:
         raise Failure(f"{where}: `classes` must be one of {', '.join(CLASSES)}")
+    if not isinstance(standalone, bool | None):
+        raise Failure(f"{where}: `standalone` must be true or false")
     folder = _seen(path.parent)
     return Project(
         "" if folder == os.curdir else folder,
         tuple(specs or ()),
         output and _seen(path.parent / output),
         classes,
+        bool(standalone),
     )
 
 

@@ -65,6 +65,7 @@ class Reference:
         self, optimizer: ir.Optimizer, hypers: Mapping[str, HyperValue] | None = None
     ) -> None:
         self.optimizer = optimizer
+        (self._case,) = optimizer.cases
         given = dict(hypers or {})
         self._hypers: dict[str, HyperValue] = {
             hyper.name: given.pop(hyper.name, hyper.default) for hyper in optimizer.hypers
@@ -82,7 +83,7 @@ class Reference:
         start = exact(param)
         frame = Frame(self._hypers_at(0), 0, start.value.shape, form, start, rounded(start, form))
         with np.errstate(all="ignore"):
-            slots = {slot.name: initial(slot, frame) for slot in self.optimizer.slots}
+            slots = {slot.name: initial(slot, frame) for slot in self._case.slots}
         return State(start, start, slots, 0, dtype)
 
     def step(self, state: State, grad: ArrayLike | SparseGrad, *, mode: str | None = None) -> State:
@@ -91,7 +92,7 @@ class Reference:
         `mode`, "exact" or "lazy", replaces what the specification declares for sparse gradients.
         Raises ValueError where the gradient does not fit the variable or an id is out of range.
         """
-        mode = self.optimizer.sparse if mode is None else mode
+        mode = self._case.sparse if mode is None else mode
         if mode not in {"exact", "lazy"}:
             raise ValueError(f'mode must be "exact" or "lazy", but it is {mode!r}')
         with np.errstate(all="ignore"):
@@ -107,9 +108,14 @@ class Reference:
         return _after(state, unrounded, slots)
 
     def _lazy(self, state: State, ids: NDArray[np.intp], grad: Bounded) -> State:
-        """The rule on the touched rows alone: the rest is as if it had not been in this step."""
+        """The rule on the touched rows alone: the rest is as if it had not been in this step.
+
+        If there are none, that is everything: slots that are for all rows stay as well.
+        """
+        if not len(ids):
+            return replace(state, t=state.t + 1)
         shape = state.param.value.shape
-        by_row = {slot.name for slot in self.optimizer.slots if _has_rows(slot, len(shape))}
+        by_row = {slot.name for slot in self._case.slots if _has_rows(slot, len(shape))}
         touched = replace(
             state,
             unrounded=_gather(state.unrounded, ids),
@@ -136,7 +142,7 @@ class Reference:
             rounded(state.unrounded, form),
             {name: rounded(slot, form) for name, slot in state.slots.items()},
         )
-        execute(self.optimizer.step, frame)
+        execute(self._case.step, frame)
         return frame.param, frame.slots
 
     def _hypers_at(self, index: int) -> dict[str, Value]:

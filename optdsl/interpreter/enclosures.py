@@ -6,12 +6,14 @@ See `bounds` for what an enclosure is and what it allows for.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import product
 from operator import attrgetter
 from typing import Any
 
 import numpy as np
 
+from optdsl import intervals as iv
 from optdsl.interpreter.bounds import (
     DOUBLE,
     Array,
@@ -23,31 +25,10 @@ from optdsl.interpreter.bounds import (
     exact,
     widened,
 )
-from optdsl.ops import OPS
+from optdsl.ops import OPS, Op
 from optdsl.records import replace
 
 Function = Callable[..., Any]
-
-ROUNDINGS: dict[str, float] = {
-    "add": 1,
-    "sub": 1,
-    "mul": 1,
-    "div": 5,  # a / sqrt(b) may become a * rsqrt(b), and rsqrt is good to 2 ulp = 4 roundings
-    "sqrt": 3,  # may be x * rsqrt(x) with a Newton step
-    "mod": 3,  # quotient, product and difference, where they are not exact
-    "exp": 8,  # exp and the next ones are polynomials in the format itself, up to 4 ulp
-    "log": 8,
-    "log1p": 8,
-    "expm1": 8,
-    "tanh": 12,  # a rational function of degree 13 over 6
-    "pow": 8,  # exp and log, besides what `_operation_error` adds
-}
-"""Units of roundoff by which a result may be off. What is not here is exact: it moves no bits."""
-
-DOUBLE_ROUNDINGS: dict[str, float] = {
-    "log1p": 300,  # XLA on x from -0.5 to -0.25; measured 241
-}
-"""The same, where float64 is worse."""
 
 
 def errors(count: Array | float, form: Format) -> Array | float:
@@ -60,9 +41,8 @@ def errors(count: Array | float, form: Format) -> Array | float:
 
 def numpy_function(op: str) -> Function:
     """What NumPy calls an operation."""
-    if op == "clip":  # NumPy's own gives the upper limit where that is below the lower one
-        return lambda x, low, high: np.maximum(np.minimum(x, high), low)
-    function: Function = attrgetter(OPS[op].numpy)(np)
+    known = OPS[op].numpy
+    function: Function = attrgetter(known)(np) if isinstance(known, str) else partial(known, np)
     return function
 
 
@@ -107,26 +87,38 @@ def _hull(values: Sequence[Any]) -> tuple[Array, Array]:
 
 def _turning_values(op: str, args: Sequence[Bounded]) -> list[Array]:
     """Values between the corners, where an operation turns or its domain ends; NaN for none."""
-    x = args[0]
-    match op:
-        case "min" | "max" | "clip":  # of NaN and a number, some give the number
-            undefined = np.logical_or.reduce(np.broadcast_arrays(*(arg.nan for arg in args)))
-            ends = [end for arg in args for end in (arg.low, arg.high)]
-            return [np.where(undefined, end, np.nan) for end in ends]
-        case "abs" | "sqrt":
-            return [np.where(_spans(x, 0.0), 0.0, np.nan)]
-        case "log":
-            return [np.where(_spans(x, 0.0), -np.inf, np.nan)]
-        case "log1p":
-            return [np.where(_spans(x, -1.0), -np.inf, np.nan)]
-        case "pow":
-            y = args[1]
-            at_zero = [np.power(0.0, y.low), np.power(0.0, y.high)]
-            left_of_pole = np.where(y.low < 0, -np.inf, np.nan)  # -0.0 is on its left too
-            one = (_spans(x, 1.0) & y.nan) | (x.nan & _spans(y, 0.0))  # whatever NaN is
-            turns = [np.where(_spans(x, 0.0), end, np.nan) for end in (*at_zero, left_of_pole)]
-            return [*turns, np.where(one, 1.0, np.nan)]
-    return []
+    known, x = OPS[op], args[0]
+    if known.picks:
+        undefined = np.logical_or.reduce(np.broadcast_arrays(*(arg.nan for arg in args)))
+        ends = [end for arg in args for end in (arg.low, arg.high)]
+        return [np.where(undefined, end, np.nan) for end in ends]
+    if known.slope is not None:
+        return _by_slope(known, x)
+    if op == "pow":
+        return _powers_between(x, args[1])
+    return [np.where(_spans(x, turn), value, np.nan) for turn, value in known.turns]
+
+
+def _by_slope(op: Op, x: Bounded) -> list[Array]:
+    """How far a function can get between the corners, and not out of its range.
+
+    The small excess makes up for roundings here, where the result is near 0.
+    """
+    assert op.slope is not None
+    function, whole = numpy_function(op.name), op.interval(iv.ALL)
+    middle = (function(x.low) + function(x.high)) / 2
+    reach = op.slope * (x.high - x.low) * (0.5 + 1e-9)
+    low, high = np.fmax(middle - reach, whole.low), np.fmin(middle + reach, whole.high)
+    inside = x.low < x.high
+    return [np.where(inside, end, np.nan) for end in (low, high)]
+
+
+def _powers_between(x: Bounded, y: Bounded) -> list[Array]:
+    at_zero = [np.power(0.0, y.low), np.power(0.0, y.high)]
+    left_of_pole = np.where(y.low < 0, -np.inf, np.nan)  # -0.0 is on its left too
+    one = (_spans(x, 1.0) & y.nan) | (x.nan & _spans(y, 0.0))  # whatever NaN is
+    turns = [np.where(_spans(x, 0.0), end, np.nan) for end in (*at_zero, left_of_pole)]
+    return [*turns, np.where(one, 1.0, np.nan)]
 
 
 def _spans(x: Bounded, point: float) -> Mask:
@@ -170,9 +162,10 @@ def _power_of_negative(result: Bounded, x: Bounded, y: Bounded) -> Bounded:
 
 
 def _operation_error(op: str, args: Sequence[Bounded], form: Format) -> Array | float:
-    count = ROUNDINGS.get(op, 0)
-    if form is DOUBLE:
-        count = DOUBLE_ROUNDINGS.get(op, count)
+    known = OPS[op]
+    count = known.roundings
+    if form is DOUBLE and known.double_roundings is not None:
+        count = known.double_roundings
     if op != "pow":
         return errors(count, form)
     base, exponent = args
@@ -190,25 +183,16 @@ def _operation_error(op: str, args: Sequence[Bounded], form: Format) -> Array | 
 
 
 def compare(op: str, a: Bounded, b: Bounded) -> Truth:
-    """A comparison of numbers: both outcomes are possible where the enclosures overlap."""
-    value = np.asarray(numpy_function(op)(a.value, b.value))
-    nan = a.nan | b.nan
+    """A comparison of numbers: what it gives at the corners, for equal numbers and for NaN."""
+    function = numpy_function(op)
+    corners = [function(x, y) for x, y in product((a.low, a.high), (b.low, b.high))]
+    may_hold = np.logical_or.reduce(corners)
+    may_fail = ~np.logical_and.reduce(corners)
     touch = (a.low <= b.high) & (b.low <= a.high)
-    same = (a.low == b.high) & (b.low == a.high)
-    match op:
-        case "lt":
-            return Truth(value, a.low < b.high, (a.high >= b.low) | nan)
-        case "le":
-            return Truth(value, a.low <= b.high, (a.high > b.low) | nan)
-        case "gt":
-            return Truth(value, a.high > b.low, (a.low <= b.high) | nan)
-        case "ge":
-            return Truth(value, a.high >= b.low, (a.low < b.high) | nan)
-        case "eq":
-            return Truth(value, touch, ~same | nan)
-        case "ne":
-            return Truth(value, ~same | nan, touch)
-    raise AssertionError(op)
+    for case, number in ((touch, 0.0), (a.nan | b.nan, np.nan)):
+        holds = bool(function(number, number))
+        may_hold, may_fail = may_hold | (case & holds), may_fail | (case & (not holds))
+    return Truth(np.asarray(function(a.value, b.value)), may_hold, may_fail)
 
 
 def logic(op: str, args: Sequence[Truth]) -> Truth:
@@ -268,6 +252,9 @@ def reduce(op: str, x: Value, axis: int, form: Format) -> Value:
         case "norm":
             squares = arithmetic("mul", (x, x), form)
             return arithmetic("sqrt", (_sum(squares, axis, form),), form)
+    left_out = OPS[op].left_out
+    assert left_out is not None
+    assert np.isinf(left_out), f"{op} is not the largest or the smallest: how does it round?"
     return _extreme(function, x, axis)
 
 

@@ -19,7 +19,7 @@ from optdsl.interpreter.enclosures import (
     reduce,
     select,
 )
-from optdsl.ops import OPS, Rule
+from optdsl.ops import OPS, Typing
 
 
 @dataclass(slots=True)
@@ -189,26 +189,26 @@ def _call(call: ir.Call, frame: Frame) -> Value:
     args = [_evaluate(arg, frame) for arg in call.args]
     if not per_step:
         args = [_cast(v, arg.type, form) for v, arg in zip(args, call.args, strict=True)]
-    rule = OPS[call.op].rule
-    if call.op == "where":
-        condition, a, b = args
-        assert isinstance(condition, Truth)
-        return select(condition, a, b)
-    if rule in {Rule.REDUCE_REAL, Rule.REDUCE_BOOL}:
-        return _reduction(call, args[0], form)
     truths = [arg for arg in args if isinstance(arg, Truth)]
     numbers = [arg for arg in args if isinstance(arg, Bounded)]
-    if truths:
-        return logic(call.op, truths)
-    if rule is Rule.PREDICATE:
-        return is_finite(numbers[0])
-    if call.type.kind is ir.Kind.BOOL:
-        return compare(call.op, *numbers)
-    if call.op == "real":
-        return rounded(numbers[0], form)
-    if call.type.kind is ir.Kind.INT:
-        return enclosed(call.op, numbers)
-    return arithmetic(call.op, numbers, form)
+    match OPS[call.op].typing:
+        case Typing.SELECT:
+            return select(truths[0], args[1], args[2])
+        case Typing.REDUCE_REAL | Typing.REDUCE_BOOL:
+            return _reduction(call, args[0], form)
+        case Typing.LOGIC:
+            return logic(call.op, truths)
+        case Typing.EQUALITY | Typing.COMPARISON:
+            return logic(call.op, truths) if truths else compare(call.op, *numbers)
+        case Typing.PREDICATE:
+            return is_finite(numbers[0])
+        case Typing.CONVERT:
+            return rounded(numbers[0], form)
+        case Typing.ARITHMETIC | Typing.SAME_KIND | Typing.REAL:
+            whole = call.type.kind is ir.Kind.INT
+            return enclosed(call.op, numbers) if whole else arithmetic(call.op, numbers, form)
+        case _:
+            assert_never(OPS[call.op].typing)
 
 
 def _reduction(call: ir.Call, x: Value, form: Format) -> Value:

@@ -100,3 +100,31 @@ def zero_to_negative(x: Interval, y: Interval) -> bool:
 def negative_to_fraction(x: Interval, y: Interval) -> bool:
     """Whether `x ^ y` can be a negative number to a power that is not whole."""
     return can_be_negative(x) and not y.empty and not y.whole
+
+
+# --- which argument a result is ------------------------------------------------------------------
+
+
+def the_first(*_: Interval) -> int:
+    """Always the first."""
+    return 0
+
+
+def the_larger(x: Interval, y: Interval) -> int | None:
+    """Of `max(x, y)`, where the intervals tell."""
+    return 0 if x.low >= y.high else 1 if y.low >= x.high else None
+
+
+def the_smaller(x: Interval, y: Interval) -> int | None:
+    """Of `min(x, y)`, where the intervals tell."""
+    return 0 if x.high <= y.low else 1 if y.high <= x.low else None
+
+
+def the_clipped(x: Interval, low: Interval, high: Interval) -> int | None:
+    """Of `clip(x, low, high)`: what lies between the limits."""
+    return 0 if low.high <= x.low and x.high <= high.low else None
+
+
+def the_positive(x: Interval) -> int | None:
+    """Of `abs(x)`: what is not negative."""
+    return 0 if x.low >= 0 else None

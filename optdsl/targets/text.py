@@ -1,4 +1,4 @@
-"""Text of a specification inside Python: literals, docstrings, lines that stay short."""
+"""Text of a specification inside Python: names, and docstrings."""
 
 from __future__ import annotations
 
@@ -7,15 +7,14 @@ import re
 WIDTH = 88
 """The longest line of generated code: what `ruff format` and `black` allow unasked."""
 
-_PARAMETERS = re.compile("(hyper|mask|s|shape|t_real)_*")
 
+def spelled(name: str, taken: frozenset[str]) -> str:
+    """A name of a specification inside a generated function, which has names of its own.
 
-def spelled(name: str) -> str:
-    """A name of a specification inside the functions of a rule, which have parameters of their own.
-
-    Those that would meet a parameter get one `_` more, so that different names stay different.
+    Those that would meet one that is `taken` get one `_` more, so that different names stay
+    different.
     """
-    return f"{name}_" if _PARAMETERS.fullmatch(name) else name
+    return f"{name}_" if name.rstrip("_") in taken else name
 
 
 def docstring_text(text: str) -> str:
@@ -30,6 +29,11 @@ def docstring_text(text: str) -> str:
     return "".join(c if c == "\n" or c.isprintable() else _escape(c) for c in escaped)
 
 
+def comment_text(text: str) -> str:
+    """`text` on one line, for a comment; nothing in it can end that."""
+    return " ".join(re.sub(r"\s+", " ", docstring_text(text)).split())
+
+
 def _escape(character: str) -> str:
     code = ord(character)
     if code <= 0xFF:
@@ -40,59 +44,3 @@ def _escape(character: str) -> str:
 def indented(text: str, indent: str) -> str:
     """`text` with its lines, but for empty ones, moved to the right."""
     return "\n".join(indent + line if line.strip() else "" for line in text.split("\n"))
-
-
-def filled(text: str, indent: str, hanging: str, width: int = WIDTH) -> list[str]:
-    """The words of `text` as lines of at most `width` characters."""
-    lines, current = [], indent
-    for word in text.split():
-        if current not in (indent, hanging) and len(current) + 1 + len(word) > width:
-            lines.append(current)
-            current = hanging
-        current += word if current in (indent, hanging) else f" {word}"
-    return [*lines, current]
-
-
-def assigned(target: str, text: str, indent: int) -> list[str]:
-    """`target = text`, without parentheses around it all, as lines to be indented by `indent`."""
-    while text.startswith("(") and _arguments(text[1:]):
-        text = text[1:-1]
-    return _opened(f"{target} = ", text, indent)
-
-
-def _opened(start: str, text: str, indent: int) -> list[str]:
-    """`start`, then `text`: in one line where it fits, else a call with one argument a line."""
-    head, opening, inside = text.partition("(")
-    arguments = _arguments(inside)
-    if indent + len(start + text) <= WIDTH or not opening or arguments is None:
-        return [start + text]
-    lines = [line for each in arguments for line in _opened("", f"{each},", indent + 4)]
-    return [f"{start}{head}(", *(f"    {line}" for line in lines), inside[inside.rindex(")") :]]
-
-
-def _arguments(inside: str) -> list[str] | None:
-    """What a call is given, from the text after its `(`; None if that goes on after its `)`."""
-    depth, arguments = 1, [""]
-    for letter in inside:
-        if depth == 0 and letter != ",":
-            return None
-        depth += {"(": 1, "[": 1, ")": -1, "]": -1}.get(letter, 0)
-        if depth == 1 and letter == ",":
-            arguments.append("")
-        elif depth:
-            arguments[-1] += letter
-    return [argument.strip() for argument in arguments]
-
-
-def returned(values: list[str], indent: int) -> list[str]:
-    """`return a, b`, in parentheses where that does not fit into one line."""
-    line = f"return {', '.join(values)}"
-    return [line] if indent + len(line) <= WIDTH else call("return ", values, "", indent)
-
-
-def call(head: str, arguments: list[str], tail: str, indent: int) -> list[str]:
-    """`head(arguments)tail` in one line where it fits, else one argument a line."""
-    line = f"{head}({', '.join(arguments)}){tail}"
-    if indent + len(line) <= WIDTH:
-        return [line]
-    return [f"{head}(", *(f"    {argument}," for argument in arguments), f"){tail}"]

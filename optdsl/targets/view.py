@@ -1,4 +1,4 @@
-"""IR -> frozen view: everything that the templates print, as text or booleans.
+"""IR -> frozen view: everything that a template prints, as text or booleans.
 
 The views are named tuples: nothing compares or changes them, and they are quick to define.
 """
@@ -8,40 +8,45 @@ from __future__ import annotations
 from math import inf
 from typing import NamedTuple
 
-from optdsl.analysis.sparsity import sparsity
-from optdsl.intervals import Interval
+from optdsl.analysis import Facts
+from optdsl.analysis.sparsity import Sparsity
 from optdsl.ir import Hyper, Kind, Optimizer, Slot, SlotShape
-from optdsl.passes import lower
-from optdsl.targets.rule import RuleView, rule
-from optdsl.targets.text import docstring_text, filled, indented, spelled
+from optdsl.meaning import meaning
+from optdsl.passes.lowering import Lowered, lowered_cases
+from optdsl.targets import Target
+from optdsl.targets.document import Document, fill, helpers, layout, lines
+from optdsl.targets.expressions import call, number
+from optdsl.targets.functions import Source, initial, scalars, update
+from optdsl.targets.imports import Import, import_lines
+from optdsl.targets.standalone import Module, modules
+from optdsl.targets.text import WIDTH, comment_text, docstring_text, indented
 from optdsl.version import __version__
 
 
+class Field(NamedTuple):
+    """A field of a named tuple: its line, and the comment above that if it is long."""
+
+    above: tuple[str, ...]
+    line: str
+
+
 class HyperView(NamedTuple):
-    """A hyperparameter: in a constructor, in the functions of the rule, and as a descriptor."""
+    """A hyperparameter: in a constructor, and as a descriptor."""
 
     name: str
-    parameter: str
     annotation: str
     default: str
     descriptor: str
-
-
-class SlotView(NamedTuple):
-    """A slot, its declared shape, and the axis along which it has size 1, as Python has it."""
-
-    name: str
-    doc: str
-    shape: str
-    reduced: str
 
 
 class View(NamedTuple):
     """One generated file."""
 
     version: str
-    spec_path: str
+    spec: str
     spec_hash: str
+    imports: str
+    rt: str
     name: str
     default_name: str
     exports: str
@@ -50,87 +55,173 @@ class View(NamedTuple):
     description: str
     argument_docs: tuple[str, ...]
     hypers: tuple[HyperView, ...]
-    reals: tuple[HyperView, ...]
-    fixed: tuple[HyperView, ...]
-    class_hypers: tuple[HyperView, ...]
-    learning_rate: HyperView | None
-    has_learning_rate: bool
-    owns_weight_decay: bool
-    slots: tuple[SlotView, ...]
-    rule: RuleView
-    rows_suffice: bool
-    rows_suffice_rank: int
-    sparse_mode: str
-    uses_math: bool
+    construction: str
+    options: str
+    hyper_fields: tuple[Field, ...]
+    scalar_fields: tuple[Field, ...]
+    slot_fields: tuple[Field, ...]
+    sees_whole: bool
+    scalars: str
+    initial: str
+    update: str
+    record: str
+    runtime: tuple[Module, ...]
     keras: bool
     module: bool
 
 
-def view(
-    optimizer: Optimizer, *, spec_path: str, spec_hash: str, keras: bool, module: bool
-) -> View:
-    """What the templates print for one checked optimizer."""
-    hypers = {hyper.name: _hyper(hyper) for hyper in optimizer.hypers}
-    kinds = {hyper.name: hyper.kind for hyper in optimizer.hypers}
-    reals = tuple(hypers[name] for name in hypers if kinds[name] is Kind.REAL)
-    fixed = tuple(hypers[name] for name in hypers if kinds[name] is not Kind.REAL)
+class Request(NamedTuple):
+    """What is asked for: which classes, from which file, with the runtime in it or not."""
+
+    spec: str
+    spec_hash: str
+    classes: str
+    standalone: bool
+
+    @property
+    def keras(self) -> bool:
+        """Whether there is to be a Keras class."""
+        return self.classes in ("keras", "all")
+
+    @property
+    def module(self) -> bool:
+        """Whether there is to be a `tf.Module`."""
+        return self.classes in ("module", "all")
+
+    @property
+    def rt(self) -> str:
+        """What stands before names of the runtime."""
+        return "" if self.standalone else "rt."
+
+
+def view(facts: Facts, target: Target, request: Request) -> View:
+    """What a template prints for one checked optimizer."""
+    optimizer, rt = facts.optimizer, request.rt
+    (known,) = facts.cases
+    (lowered,) = lowered_cases(optimizer)
+    source = Source(known.case, optimizer.hypers, lowered, target, rt)
+    bodies = [lines(of(source)) for of in (scalars, initial, update)]
+    runtime = _runtime(bodies, target, request)
     summary, description = _documentation(optimizer)
-    sparse = sparsity(optimizer)
-    lines = rule(optimizer, lower(optimizer))
-    names = [optimizer.name] * keras + [f"{optimizer.name}Module"] * module
+    exports = [optimizer.name] * request.keras + [f"{optimizer.name}Module"] * request.module
+    names = [hyper.name for hyper in optimizer.hypers]
+    given = call("_Hypers", *names)
     return View(
         version=__version__,
-        spec_path=docstring_text(spec_path),
-        spec_hash=spec_hash,
+        spec=docstring_text(request.spec),
+        spec_hash=request.spec_hash,
+        imports=_imports(runtime, target, request),
+        rt=rt,
         name=optimizer.name,
         default_name=f'"{optimizer.name.lower()}"',
-        exports=", ".join(f'"{name}"' for name in names),
+        exports=", ".join(f'"{name}"' for name in exports),
         documentation=f"{summary}\n\n{description}\n" if description else summary,
         summary=summary,
         description=indented(description, "    "),
         argument_docs=tuple(line for hyper in optimizer.hypers for line in _argument(hyper)),
-        hypers=tuple(hypers.values()),
-        reals=reals,
-        fixed=fixed,
-        class_hypers=tuple(hypers[name] for name in hypers if name != "learning_rate"),
-        learning_rate=hypers.get("learning_rate"),
-        has_learning_rate="learning_rate" in hypers,
-        owns_weight_decay="weight_decay" in hypers,
-        slots=tuple(_slot(slot) for slot in optimizer.slots),
-        rule=lines,
-        rows_suffice=sparse.touched_rows,
-        rows_suffice_rank=sparse.min_rank,
-        sparse_mode=optimizer.sparse,
-        uses_math=lines.uses_math or any("math." in each.descriptor for each in hypers.values()),
-        keras=keras,
-        module=module,
+        hypers=tuple(_hyper(hyper, rt) for hyper in optimizer.hypers),
+        construction=_body(call("super().__init__", given, "name", "options"), 2),
+        options=f"{rt}OptionsWithoutDecay" if "weight_decay" in names else f"{rt}Options",
+        hyper_fields=tuple(_field(hyper.name, _kind(hyper.kind), "") for hyper in optimizer.hypers),
+        scalar_fields=_scalar_fields(lowered, target),
+        slot_fields=tuple(_field(slot.name, "Any", slot.doc) for slot in known.case.slots),
+        sees_whole=source.sees_whole,
+        scalars=_body(bodies[0]),
+        initial=_body(bodies[1]),
+        update=_body(bodies[2]),
+        record=_body(_record(optimizer, known.sparsity, source, request.spec), 0),
+        runtime=runtime,
+        keras=request.keras,
+        module=request.module,
     )
+
+
+def _runtime(bodies: list[Document], target: Target, request: Request) -> tuple[Module, ...]:
+    """The modules of the runtime that a standalone file carries."""
+    if not request.standalone:
+        return ()
+    called = {name for body in bodies for name in helpers(body)}
+    bases = {"KerasOptimizer"} if request.keras else set()
+    bases |= {"ModuleOptimizer"} if request.module else set()
+    return modules(target.runtime, frozenset(called | bases))
+
+
+def _imports(runtime: tuple[Module, ...], target: Target, request: Request) -> str:
+    """The import statements."""
+    typing = [Import("typing", name) for name in ("Any", "NamedTuple", "Unpack")]
+    package, _, name = target.runtime.rpartition(".")
+    thin = [] if request.standalone else [Import(package, name, "rt")]
+    carried = [one for each in runtime for one in each.imports]
+    return import_lines([*typing, Import(*target.framework), *thin, *carried])
+
+
+def _body(document: Document, depth: int = 1) -> str:
+    """A document as the lines of a block."""
+    return layout(document, WIDTH, 4 * depth)
+
+
+# --- the record of the rule ----------------------------------------------------------------------
+
+
+def _record(optimizer: Optimizer, sparse: Sparsity, source: Source, spec: str) -> Document:
+    """The call that makes the runtime's record of the rule."""
+    case = source.case
+    shapes = call("_Slots", *(f'{slot.name}="{_shape(slot)}"' for slot in case.slots))
+    fields: list[Document] = [
+        "api=1",
+        f"spec={_quoted(spec)}",
+        f'name="{optimizer.name}"',
+        f'meaning="{meaning(optimizer)}"',
+        "hypers=_Hypers",
+        "slots=_Slots",
+        ("shapes=", shapes),
+        "scalars=_scalars",
+        "initial=_initial",
+        "update=_update",
+    ]
+    if source.sees_whole:
+        fields.append("sees_whole=True")
+    if case.sparse != "exact":
+        fields.append(f'sparse="{case.sparse}"')
+    if sparse.touched_rows:
+        fields.append(f"rows_suffice={sparse.min_rank}")
+    return ("_RULE = ", call(f"{source.helper_prefix}Rule", *fields))
+
+
+def _shape(slot: Slot) -> str:
+    axis = f"({slot.axis})" if slot.shape is SlotShape.REDUCED else ""
+    return f"{slot.shape.value}{axis}"
+
+
+def _quoted(text: str) -> str:
+    """A literal for a text, as formatters write it."""
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
 
 
 # --- hyperparameters -----------------------------------------------------------------------------
 
 
-def _hyper(hyper: Hyper) -> HyperView:
-    interval = f'"{_interval_text(hyper)}"'
-    test = f"lambda x: {_contains(hyper.interval)}"
+def _kind(kind: Kind) -> str:
+    return "Any" if kind is Kind.REAL else kind.value
+
+
+def _hyper(hyper: Hyper, prefix: str) -> HyperView:
+    interval = f'"{_interval(hyper)}"'
     match hyper.kind:
         case Kind.REAL:
-            annotation = "float | Callable[..., Any]"
-            descriptor = f'_Hyper("{hyper.name}", {interval}, {test})'
+            annotation = f"{prefix}Number"
+            form = "Rate" if hyper.name == "learning_rate" else "Real"
+            descriptor = f"{prefix}{form}({interval})"
         case Kind.INT:
-            annotation = "int"
-            descriptor = f'_Fixed("{hyper.name}", int, {interval}, {test})'
+            annotation, descriptor = "int", f"{prefix}Int({interval})"
         case Kind.BOOL:
-            annotation = "bool"
-            descriptor = f'_Fixed("{hyper.name}", bool, {interval}, lambda x: x in (True, False))'
-    parameter, default = spelled(hyper.name), repr(hyper.default)
-    return HyperView(hyper.name, parameter, annotation, default, descriptor)
+            annotation, descriptor = "bool", f"{prefix}Bool()"
+    return HyperView(hyper.name, annotation, number(hyper.default), descriptor)
 
 
-def _interval_text(hyper: Hyper) -> str:
+def _interval(hyper: Hyper) -> str:
     """An interval as messages show it."""
-    if hyper.kind is Kind.BOOL:
-        return "True or False"
     own = hyper.interval
     left = "(" if own.low_open or own.low == -inf else "["
     right = ")" if own.high_open or own.high == inf else "]"
@@ -142,43 +233,39 @@ def _end(value: float) -> str:
     return str(int(value)) if whole and abs(value) < 1e16 else repr(value)
 
 
-def _contains(interval: Interval) -> str:
-    """The Python condition on `x` that says whether it is in an interval."""
-    low = "-math.inf" if interval.low == -inf else _end(interval.low)
-    high = "math.inf" if interval.high == inf else _end(interval.high)
-    first = "<" if interval.low_open or interval.low == -inf else "<="
-    second = "<" if interval.high_open or interval.high == inf else "<="
-    return f"{low} {first} x {second} {high}"
-
-
 def _argument(hyper: Hyper) -> list[str]:
     """The lines about a hyperparameter in a docstring's list of arguments."""
     doc = docstring_text(hyper.doc).rstrip(".")
-    text = f"{hyper.name}: {doc or 'hyperparameter'}. {_interval_text(hyper).join(('In ', '.'))}"
+    text = f"{hyper.name}: {doc or 'hyperparameter'}. In {_interval(hyper)}."
     if hyper.kind is Kind.BOOL:
         text = f"{hyper.name}: {doc or 'option'}."
-    return filled(text, " " * 8, " " * 12)
+    return fill(text, " " * 8, " " * 12, WIDTH)
 
 
-# --- slots and text ------------------------------------------------------------------------------
+# --- fields and text -----------------------------------------------------------------------------
 
 
-_REDUCED = {SlotShape.PARAM: "None", SlotShape.SCALAR: '"all"', SlotShape.ROW: '"row"'}
-
-
-def _slot(slot: Slot) -> SlotView:
-    text = f"{slot.name}: {docstring_text(slot.doc) or 'a slot.'}"
-    axis = f"({slot.axis})" if slot.shape is SlotShape.REDUCED else ""
-    return SlotView(
-        name=slot.name,
-        doc="\n".join(filled(text, " " * 8, " " * 12)),
-        shape=f"{slot.shape.value}{axis}",
-        reduced=_REDUCED.get(slot.shape, repr(slot.axis)),
+def _scalar_fields(lowered: Lowered, target: Target) -> tuple[Field, ...]:
+    kinds = {scalar.name: scalar.value.type.kind for scalar in lowered.scalars}
+    python = {Kind.REAL: "float", Kind.INT: "int", Kind.BOOL: "bool"}
+    return tuple(
+        _field(name, python[kinds[name]] if name in lowered.fixed else target.tensor, "")
+        for name in lowered.fields
     )
+
+
+def _field(name: str, annotation: str, doc: str) -> Field:
+    """A field with what is said about it, behind it where it fits, else above."""
+    line, text = f"{name}: {annotation}", comment_text(doc).rstrip(".")
+    if not text:
+        return Field((), line)
+    if len(f"    {line}  # {text}") <= WIDTH:
+        return Field((), f"{line}  # {text}")
+    return Field(tuple(fill(text, "# ", "# ", WIDTH - 4)), line)
 
 
 def _documentation(optimizer: Optimizer) -> tuple[str, str]:
     """The first line of the docstring, and the rest of it."""
-    lines = [line.rstrip() for line in optimizer.doc.strip().split("\n")]
-    summary = lines[0].strip() or f"The {optimizer.name} optimizer."
-    return docstring_text(summary), docstring_text("\n".join(lines[1:]).strip("\n"))
+    stripped = [line.rstrip() for line in optimizer.doc.strip().split("\n")]
+    summary = stripped[0].strip() or f"The {optimizer.name} optimizer."
+    return docstring_text(summary), docstring_text("\n".join(stripped[1:]).strip("\n"))

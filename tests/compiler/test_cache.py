@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 import optdsl
-from optdsl import cache, render, resources
+from optdsl import cache, resources
 from optdsl.parse import decode, parse
 from optdsl.parse.lines import _lark
+from optdsl.targets import render
 from support.commands import process
 
 GOOD = b"optimizer Good:\n    step:\n        param <- param - 0.1 * grad\n"

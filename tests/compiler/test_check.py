@@ -45,9 +45,14 @@ def built(*statements: str, declarations: str = "") -> ir.Optimizer:
     return optimizer
 
 
+def only_case(*statements: str, declarations: str = "") -> ir.Case:
+    (case,) = built(*statements, declarations=declarations).cases
+    return case
+
+
 def value(text: str, declarations: str = "") -> ir.Expr:
     """The IR of one expression."""
-    statement = built(f"local = {text}", declarations=declarations).step[0]
+    statement = only_case(f"local = {text}", declarations=declarations).step[0]
     assert isinstance(statement, ir.Let)
     return statement.value
 
@@ -84,23 +89,25 @@ def test_a_whole_optimizer() -> None:
     assert str(rate.interval) == "[0, 2)"
     assert (n.kind, n.default, str(n.interval)) == (INT, 3, "(-inf, inf)")
     assert (on.kind, on.default) == (BOOL, True)
-    (m,) = optimizer.slots
+    (case,) = optimizer.cases
+    (m,) = case.slots
     assert (m.shape, m.axis, m.doc) == (ir.SlotShape.REDUCED, -1, "Mean.")
     assert m.initial == ir.Ref("rate", Role.HYPER, Type(REAL, STEP), HERE)
-    assert optimizer.sparse == "lazy"
+    assert (case.name, case.sparse) == ("", "lazy")
 
 
 def test_what_is_not_written_has_a_default() -> None:
     optimizer = built("m <- grad", "w <- grad", declarations="slot m, w")
-    assert optimizer.sparse == "exact"
+    (case,) = optimizer.cases
+    assert case.sparse == "exact"
     assert optimizer.doc == ""
-    assert [slot.shape for slot in optimizer.slots] == [ir.SlotShape.PARAM] * 2
-    assert optimizer.slots[0].initial == ir.Const(0.0, Type(REAL, STEP), HERE)
+    assert [slot.shape for slot in case.slots] == [ir.SlotShape.PARAM] * 2
+    assert case.slots[0].initial == ir.Const(0.0, Type(REAL, STEP), HERE)
 
 
 def test_equations_are_the_one_layout() -> None:
-    optimizer = built("a=1+t", "when a>2:\n    b=a")
-    assert [statement.equation for statement in optimizer.step[:2]] == ["a = 1 + t", "when a > 2:"]
+    case = only_case("a=1+t", "when a>2:\n    b=a")
+    assert [statement.equation for statement in case.step[:2]] == ["a = 1 + t", "when a > 2:"]
 
 
 # --- kinds ---------------------------------------------------------------------------------------
@@ -228,13 +235,13 @@ def test_both_operands_fit_into_what_they_broadcast_to(left: ir.Shape, right: ir
 
 
 def test_a_whole_update_becomes_real() -> None:
-    update = built("m <- t", declarations="slot m").step[0]
+    update = only_case("m <- t", declarations="slot m").step[0]
     assert isinstance(update, ir.Set)
     assert update.value.type == Type(REAL, STEP)
 
 
 def test_locals_of_both_branches_are_joined() -> None:
-    branch = built(
+    branch = only_case(
         "when t == 1:\n    a = 1\n    b = grad\n    c = 1\notherwise:\n    b = 2\n    a = t",
         "d = a * b",
     ).step[0]
@@ -243,11 +250,11 @@ def test_locals_of_both_branches_are_joined() -> None:
 
 
 def test_a_local_that_is_real_in_one_branch_is_real_in_both() -> None:
-    optimizer = built(
+    case = only_case(
         "when t == 1:\n    a = 1\n    b = a + 1\notherwise:\n    a = 0.5\n    b = 2",
         "c = a + b",
     )
-    branch, last = optimizer.step[:2]
+    branch, last = case.step[:2]
     assert isinstance(branch, ir.If)
     assert branch.joins == (("a", Type(REAL, STEP)), ("b", Type(REAL, STEP)))
     for statement in branch.then + branch.orelse:
@@ -259,8 +266,8 @@ def test_a_local_that_is_real_in_one_branch_is_real_in_both() -> None:
 
 def test_nested_branches_join_outwards() -> None:
     inner = "    when t == 2:\n        a = 1\n    otherwise:\n        a = 2\n"
-    optimizer = built(f"when t > 1:\n{inner}otherwise:\n    a = 3", "b = a")
-    outer = optimizer.step[0]
+    case = only_case(f"when t > 1:\n{inner}otherwise:\n    a = 3", "b = a")
+    outer = case.step[0]
     assert isinstance(outer, ir.If)
     assert outer.joins == (("a", Type(INT, STEP)),)
 

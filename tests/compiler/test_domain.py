@@ -11,7 +11,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from optdsl import ir
-from optdsl.analysis.domain import DomainReport, domain
+from optdsl.analysis import Facts
+from optdsl.analysis.domain import DomainReport
 from optdsl.check import check
 from optdsl.diagnostics import Severity
 from optdsl.parse import parse
@@ -44,18 +45,23 @@ def _checked(text: str) -> tuple[ir.Optimizer | None, SourceFile]:
     return (check(spec)[0] if spec else None), source
 
 
+def _found(optimizer: ir.Optimizer, source: SourceFile) -> DomainReport:
+    (case,) = Facts(optimizer, source).cases
+    return case.domain
+
+
 def _report(*lines: str, param: str | None = "param <- param - grad") -> DomainReport:
     step = [*lines, param] if param else list(lines)
     optimizer, source = _checked(HEAD + "".join(f"        {line}\n" for line in step))
     assert optimizer is not None
-    return domain(optimizer, source)
+    return _found(optimizer, source)
 
 
 @pytest.mark.parametrize("path", SPECS, ids=lambda path: path.stem)
 def test_the_library_is_sound(path: Path) -> None:
     optimizer, source = _checked(path.read_text("utf-8"))
     assert optimizer is not None
-    assert domain(optimizer, source).diagnostics == ()
+    assert _found(optimizer, source).diagnostics == ()
 
 
 SOUND = {
@@ -138,7 +144,7 @@ def test_says_where_it_fails(lines: str, code: str, at: str, note: str) -> None:
     text = HEAD + "".join(f"        {line}\n" for line in [*step, "param <- param - grad"])
     optimizer, source = _checked(text)
     assert optimizer is not None
-    (finding,) = domain(optimizer, source).diagnostics
+    (finding,) = _found(optimizer, source).diagnostics
     assert (finding.code, finding.severity) == (code, Severity.WARNING)
     assert source.slice(finding.span) == at
     assert finding.notes[0].startswith(note)
@@ -158,14 +164,14 @@ def test_an_excluded_variable_has_no_weight_decay() -> None:
     )
     optimizer, source = _checked(text + "        param <- param - grad / weight_decay\n")
     assert optimizer is not None
-    assert len(domain(optimizer, source).diagnostics) == 1
+    assert len(_found(optimizer, source).diagnostics) == 1
 
 
 def test_a_fault_in_a_macro_is_reported_once() -> None:
     text = HEAD.replace("    step:", "    def f(x) = x / (t - 1)\n    step:")
     optimizer, source = _checked(text + "        param <- param - f(grad) - f(m)\n")
     assert optimizer is not None
-    (finding,) = domain(optimizer, source).diagnostics
+    (finding,) = _found(optimizer, source).diagnostics
     assert finding.notes == ("`t - 1` is 0 at t = 1",)
 
 
@@ -224,7 +230,7 @@ def test_large_specifications_are_quick(name: str) -> None:
     optimizer, source = _checked(HEAD.replace("    step:\n", slots + "    step:\n") + body)
     assert optimizer is not None
     began = time.process_time()
-    domain(optimizer, source)
+    _found(optimizer, source)
     assert time.process_time() - began < 4  # about 1 s on an idle machine
 
 
@@ -244,7 +250,7 @@ def test_never_silent_on_a_fault(
     optimizer, source = _checked(text)
     assume(optimizer is not None)
     assert optimizer is not None
-    warned = {finding.span.start for finding in domain(optimizer, source).diagnostics}
+    warned = {finding.span.start for finding in _found(optimizer, source).diagnostics}
     assert _faults(optimizer, hypers, param, grads) <= warned
 
 

@@ -30,10 +30,10 @@ from optdsl.interpreter.enclosures import (
     reduce,
     select,
 )
-from optdsl.ops import OPS, Rule
+from optdsl.ops import OPS, Typing
 
 SINGLE = FORMATS["float32"]
-NUMERIC = {Rule.ARITHMETIC, Rule.REAL, Rule.SAME_KIND}
+NUMERIC = {Typing.ARITHMETIC, Typing.REAL, Typing.SAME_KIND}
 ORDINARY = [
     float(np.float32(x))
     for x in (0, -0.0, 1, -1, 0.5, 2, 3, -3, 1e-3, 1e-38, 1e-41, -1e-41, 1e30, -2.5e38)
@@ -64,7 +64,7 @@ def assert_inside(box: Bounded, result: Any, what: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "op", [op for op in OPS.values() if op.rule in NUMERIC], ids=lambda o: o.name
+    "op", [op for op in OPS.values() if op.typing in NUMERIC], ids=lambda o: o.name
 )
 @given(data=st.data())
 def test_elementwise(op: Any, data: st.DataObject) -> None:
@@ -75,7 +75,7 @@ def test_elementwise(op: Any, data: st.DataObject) -> None:
             assert_inside(box, numpy_function(op.name)(*point), point)
 
 
-@pytest.mark.parametrize("op", [op.name for op in OPS.values() if op.rule is Rule.REDUCE_REAL])
+@pytest.mark.parametrize("op", [op.name for op in OPS.values() if op.typing is Typing.REDUCE_REAL])
 @given(drawn=st.lists(operands(), min_size=1, max_size=5))
 def test_reductions(op: str, drawn: list[tuple[Bounded, list[np.float32]]]) -> None:
     boxes = [box for box, _ in drawn]
@@ -145,7 +145,7 @@ def test_an_uncertain_choice_is_the_union() -> None:
 
 def test_every_operation_is_covered() -> None:
     special = {"and", "or", "not", "lt", "le", "gt", "ge", "eq", "ne", "is_finite", "where", "real"}
-    rest = {op.name for op in OPS.values() if op.rule not in NUMERIC} - special
+    rest = {op.name for op in OPS.values() if op.typing not in NUMERIC} - special
     assert rest == {"sum", "mean", "norm", "amax", "amin", "any", "all"}
 
 
@@ -186,7 +186,7 @@ def test_integers_are_exact() -> None:
 
 
 @pytest.mark.parametrize(
-    "op", [op for op in OPS.values() if op.rule in NUMERIC], ids=lambda o: o.name
+    "op", [op for op in OPS.values() if op.typing in NUMERIC], ids=lambda o: o.name
 )
 def test_operands_broadcast(op: Any) -> None:
     shapes = ((), (3, 1), (2,))[: len(op.params)]

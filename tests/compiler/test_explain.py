@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from optdsl.analysis import Facts
 from optdsl.check import check
 from optdsl.explain import explain
 from optdsl.parse import parse
@@ -22,7 +23,7 @@ def _explain(text: str) -> str:
     assert spec is not None
     optimizer, _ = check(spec)
     assert optimizer is not None
-    return explain(optimizer, source)
+    return explain(Facts(optimizer, source))
 
 
 @pytest.mark.parametrize("name", ["amsgrad", "adagrad"])

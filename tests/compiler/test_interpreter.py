@@ -129,6 +129,7 @@ LAZY = spec(
     declarations="    slot s\n    slot r: row\n    slot c: reduced(0)\n    slot n: scalar\n"
     "    sparse lazy",
 )
+NO_IDS = SparseGrad([], np.zeros((0, 2)))
 
 
 def test_lazy_runs_on_the_touched_rows_each_once() -> None:
@@ -149,14 +150,20 @@ def test_exact_is_the_dense_rule_on_the_densified_gradient() -> None:
     assert_same(reference.step(start, sparse, mode="exact"), reference.step(start, dense))
 
 
-@pytest.mark.parametrize("mode", ["exact", "lazy"])
-def test_no_ids(mode: str) -> None:
+def test_exact_without_ids_is_a_step_with_zero_gradient() -> None:
     reference = Reference(checked(LAZY))
     start = reference.init(np.zeros((4, 2)), "float64")
-    state = reference.step(start, SparseGrad([], np.zeros((0, 2))), mode=mode)
-    assert state.t == 1
-    assert state.slots["n"].value == 4
-    assert (state.slots["s"].value == (mode == "exact")).all()
+    state = reference.step(start, NO_IDS, mode="exact")
+    assert_same(state, reference.step(start, np.zeros((4, 2))))
+
+
+def test_lazy_without_ids_counts_and_leaves_everything() -> None:
+    """Slots that are for all rows, too: a reduction over no rows would say nothing of them."""
+    reference = Reference(checked(LAZY))
+    start = reference.step(reference.init(np.ones((4, 2)), "bfloat16"), SparseGrad([1], [[0.1, 1]]))
+    state = reference.step(start, NO_IDS)
+    assert (start.t, state.t) == (1, 2)
+    assert_same(state, start)
 
 
 @pytest.mark.parametrize("name", SPECS)

@@ -15,34 +15,9 @@ from hypothesis import strategies as st
 from optdsl import intervals as iv
 from optdsl.intervals import Interval
 from optdsl.ops import OPS
+from support.intervals import EXTREME, around
 
 _DIGITS = decimal.Context(prec=200, Emax=decimal.MAX_EMAX, Emin=decimal.MIN_EMIN)
-
-_plain = st.one_of(
-    st.integers(-6, 6).map(float),
-    st.sampled_from([0.5, -0.5, 0.1, 0.9, 0.999, 1e-7, -1e-7, math.nextafter(1, 2), 1e3]),
-    st.floats(-50, 50, allow_subnormal=False).filter(lambda x: abs(x) > 1e-6 or x == 0),
-)
-_extreme = st.one_of(_plain, st.sampled_from([5e-324, -5e-324, 1e-300, 1e300, -1e300, 2.0**53]))
-
-
-@st.composite
-def _around(draw: st.DrawFn, values: st.SearchStrategy[float] = _plain) -> tuple[Interval, float]:
-    """An interval and a number in it, at an end as often as not."""
-    inside = draw(values)
-    low = draw(st.one_of(st.just(inside), st.just(-inf), values.filter(lambda x: x < inside)))
-    high = draw(st.one_of(st.just(inside), st.just(inf), values.filter(lambda x: x > inside)))
-    whole = inside == math.floor(inside) and draw(st.booleans())
-    interval = iv.of(
-        low,
-        high,
-        low < inside and draw(st.booleans()),
-        high > inside and draw(st.booleans()),
-        whole,
-        inside != 0 and draw(st.booleans()),
-    )
-    assert inside in interval
-    return interval, inside
 
 
 def _holds(interval: Interval, value: Fraction | Decimal) -> bool:
@@ -71,7 +46,7 @@ _RATIONAL = {
 
 
 @pytest.mark.parametrize("name", _RATIONAL)
-@given(left=_around(_extreme), right=_around(_extreme))
+@given(left=around(EXTREME), right=around(EXTREME))
 def test_rational_operation_of_two_numbers(
     name: str, left: tuple[Interval, float], right: tuple[Interval, float]
 ) -> None:
@@ -90,13 +65,13 @@ _RATIONAL_OF_ONE = {
 
 
 @pytest.mark.parametrize("name", _RATIONAL_OF_ONE)
-@given(argument=_around(_extreme))
+@given(argument=around(EXTREME))
 def test_rational_operation_of_one_number(name: str, argument: tuple[Interval, float]) -> None:
     x, a = argument
     assert _holds(OPS[name].interval(x), _RATIONAL_OF_ONE[name](Fraction(a)))
 
 
-@given(argument=_around(_extreme), low=_around(_extreme), high=_around(_extreme))
+@given(argument=around(EXTREME), low=around(EXTREME), high=around(EXTREME))
 def test_clip(
     argument: tuple[Interval, float], low: tuple[Interval, float], high: tuple[Interval, float]
 ) -> None:
@@ -121,7 +96,7 @@ _DECIMAL = {
 
 
 @pytest.mark.parametrize("name", _DECIMAL)
-@given(argument=_around())
+@given(argument=around())
 def test_function_of_one_number(name: str, argument: tuple[Interval, float]) -> None:
     x, a = argument
     exact, defined = _DECIMAL[name]
@@ -129,7 +104,7 @@ def test_function_of_one_number(name: str, argument: tuple[Interval, float]) -> 
     assert _holds(OPS[name].interval(x), exact(Decimal(a)))
 
 
-@given(base=_around(), exponent=_around())
+@given(base=around(), exponent=around())
 def test_power(base: tuple[Interval, float], exponent: tuple[Interval, float]) -> None:
     (x, a), (y, b) = base, exponent
     assume(abs(b) <= 100 and (a > 0 or b == math.floor(b)) and not (a == 0 and b < 0))
@@ -140,7 +115,7 @@ def test_power(base: tuple[Interval, float], exponent: tuple[Interval, float]) -
     assert _holds(iv.power(x, y), exact)
 
 
-@given(argument=_around(), other=st.lists(st.floats(0, 1), min_size=0, max_size=3))
+@given(argument=around(), other=st.lists(st.floats(0, 1), min_size=0, max_size=3))
 def test_reductions(argument: tuple[Interval, float], other: list[float]) -> None:
     x, a = argument
     elements = [Fraction(a)] + [Fraction(b) for b in other if b in x]
@@ -152,7 +127,7 @@ def test_reductions(argument: tuple[Interval, float], other: list[float]) -> Non
 
 
 @example(left=(Interval(-0.5, 0.5), 0.0), right=(iv.of(-1, 1, whole=True, nonzero=True), 1.0))
-@given(left=_around(_extreme), right=_around(_extreme))
+@given(left=around(EXTREME), right=around(EXTREME))
 def test_sets(left: tuple[Interval, float], right: tuple[Interval, float]) -> None:
     (x, a), (y, b) = left, right
     assert a in iv.union(x, y)
@@ -164,7 +139,7 @@ def test_sets(left: tuple[Interval, float], right: tuple[Interval, float]) -> No
     assert iv.union(x, y).within(widened)
 
 
-@given(start=_around(), others=st.lists(_around(), max_size=30))
+@given(start=around(), others=st.lists(around(), max_size=30))
 def test_widening_comes_to_rest(
     start: tuple[Interval, float], others: list[tuple[Interval, float]]
 ) -> None:

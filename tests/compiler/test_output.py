@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import optdsl
+from optdsl.analysis import Facts
 from optdsl.compiler import compile_bytes
 from optdsl.output import MARK, OutputError, current, module_name, write
 from optdsl.records import replace
@@ -252,15 +253,17 @@ def test_no_text_in_the_tree_can_become_code(text: str) -> None:
     """As above, past the parser: whatever a later grammar may let through."""
     compiled = optdsl.compile(TEMPLATE.format(text=TWIN))
     assert compiled.optimizer is not None
+    (case,) = compiled.optimizer.cases
+    slots = tuple(replace(slot, doc=text) for slot in case.slots)
     optimizer = replace(
         compiled.optimizer,
         doc=f"{text}\r\n\n{text}\r",
         hypers=tuple(replace(hyper, doc=text) for hyper in compiled.optimizer.hypers),
-        slots=tuple(replace(slot, doc=text) for slot in compiled.optimizer.slots),
+        cases=(replace(case, slots=slots),),
     )
-    generated = replace(compiled, optimizer=optimizer).source()
-    plain = replace(optimizer, doc=f"{TWIN}\n\n{TWIN}")
-    assert _shape(generated) == _shape(replace(compiled, optimizer=plain).source())
+    generated = replace(compiled, facts=Facts(optimizer, compiled.file)).source()
+    plain = Facts(replace(optimizer, doc=f"{TWIN}\n\n{TWIN}"), compiled.file)
+    assert _shape(generated) == _shape(replace(compiled, facts=plain).source())
     assert "\r" not in generated
     compile(generated, "generated.py", "exec")
     assert text.strip().replace("\x85", "\n").splitlines()[0][:8] in _strings(generated)

@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 
 from optdsl.interpreter.bounds import FORMATS, Bounded, exact
 from optdsl.interpreter.enclosures import arithmetic, reduce
-from optdsl.ops import OPS, Rule
+from optdsl.ops import OPS, Typing
+from optdsl.targets.expressions import OPERATORS, spelling
+from optdsl.targets.tensorflow import TENSORFLOW
 
-NUMERIC = [op for op in OPS.values() if op.rule in {Rule.ARITHMETIC, Rule.REAL, Rule.SAME_KIND}]
-REDUCTIONS = [op for op in OPS.values() if op.rule is Rule.REDUCE_REAL]
-SYMBOLS = {
-    "+": tf.add, "-": tf.subtract, "*": tf.multiply, "/": tf.divide, "%": tf.math.floormod,
-    "**": tf.pow,
-}  # fmt: skip
+NUMERIC = [
+    op for op in OPS.values() if op.typing in {Typing.ARITHMETIC, Typing.REAL, Typing.SAME_KIND}
+]
+REDUCTIONS = [op for op in OPS.values() if op.typing is Typing.REDUCE_REAL]
 COUNT = 20_000
 
 
@@ -37,17 +37,12 @@ def samples(arity: int, dtype: str) -> list[NDArray[Any]]:
 
 def function(op: Any) -> Any:
     """What the generated code calls."""
-    match op.name:
-        case "neg":
-            return tf.negative
-        case "sign":
-            return tf.sign
-        case _ if op.tensorflow in SYMBOLS:
-            return SYMBOLS[op.tensorflow]
-    found: Any = tf
-    for part in op.tensorflow.removeprefix("tf.").split("."):
-        found = getattr(found, part)
-    return found
+    names = [*"xyz"[: len(op.params)]]
+    if op.name in OPERATORS:
+        text = f" {op.symbol} ".join(["", *names][-2:])
+    else:
+        text = f"{spelling(op, TENSORFLOW)}({', '.join(names)})"
+    return eval(f"lambda {', '.join(names)}: {text}", {"tf": tf})
 
 
 def assert_inside(bound: Bounded, actual: Any, args: list[Any]) -> None:
@@ -74,10 +69,9 @@ def test_elementwise(op: Any, dtype: str) -> None:
 
 def reduction(op: Any) -> Any:
     """A reduction over axis 1, as the generated code calls it."""
-    if "{0}" in op.tensorflow:
-        return eval(f"lambda x: {op.tensorflow.format('x', ', axis=1')}", {"tf": tf})
-    called = function(op)
-    return lambda x: called(x, axis=1)
+    template = spelling(op, TENSORFLOW)
+    template = template if "{0}" in template else f"{template}({{0}}{{1}})"
+    return eval(f"lambda x: {template.format('x', ', axis=1')}", {"tf": tf})
 
 
 @pytest.mark.parametrize("op", REDUCTIONS, ids=lambda op: op.name)

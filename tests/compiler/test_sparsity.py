@@ -10,7 +10,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from optdsl import ir
-from optdsl.analysis.sparsity import Sparsity, sparsity
+from optdsl.analysis import Facts
+from optdsl.analysis.sparsity import Sparsity
 from optdsl.check import check
 from optdsl.parse import parse
 from optdsl.source import SourceFile
@@ -44,17 +45,22 @@ def _optimizer(text: str) -> ir.Optimizer | None:
     return check(spec)[0] if spec else None
 
 
+def _found(optimizer: ir.Optimizer) -> Sparsity:
+    (case,) = Facts(optimizer, SourceFile("x.opt", "")).cases
+    return case.sparsity
+
+
 def _sparsity(*lines: str) -> Sparsity:
     optimizer = _optimizer(HEAD + "".join(f"        {line}\n" for line in lines))
     assert optimizer is not None
-    return sparsity(optimizer)
+    return _found(optimizer)
 
 
 @pytest.mark.parametrize("path", SPECS, ids=lambda path: path.stem)
 def test_the_library(path: Path) -> None:
     optimizer = _optimizer(path.read_text("utf-8"))
     assert optimizer is not None
-    found = sparsity(optimizer)
+    found = _found(optimizer)
     assert found.touched_rows == (path.stem in TOUCHED)
     assert found.row_local == (path.stem not in LOCAL_RANK)
     assert found.reasons
@@ -164,7 +170,7 @@ def test_untouched_rows_do_not_change(
     # the drawn rules see a variable with two rows of one element each
     optimizer = _optimizer(text)
     assert optimizer is not None
-    assume(sparsity(optimizer).touched_rows)
+    assume(_found(optimizer).touched_rows)
     machine = Machine(optimizer, hypers, param)
     try:
         machine.step(grads[0])

@@ -18,7 +18,7 @@ def warnings(text: str) -> list[tuple[str, str]]:
     optimizer, errors = check(spec)
     assert errors == ()
     assert optimizer is not None
-    return [(found.code, source.slice(found.span)) for found in unused(optimizer, spec)]
+    return [(found.code, source.slice(found.span)) for found in unused(optimizer)]
 
 
 @pytest.mark.parametrize(

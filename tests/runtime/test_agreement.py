@@ -47,7 +47,7 @@ class Subject:
         self.variables = [tf.Variable(tf.zeros(shape, dtype)) for shape, dtype in variables]
         self.optimizer = cls(**options)
         self.optimizer.build(self.variables)
-        names = [slot.name for slot in optimizer(spec).slots]
+        names = [slot.name for case in optimizer(spec).cases for slot in case.slots]
         self.states = self.optimizer._core.states
         self.slots = [dict(zip(names, state.slots, strict=True)) for state in self.states]
 

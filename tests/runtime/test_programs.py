@@ -4,77 +4,27 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Sequence
 from itertools import count
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import tensorflow as tf
-from hypothesis import given
+from hypothesis import given, seed
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
 import optdsl
-from optdsl.interpreter import Reference, SparseGrad
-from support.programs import program, programs
-from support.steps import binary, normal, tensors
+from support.programs import hypers, program, programs
 from support.strategies import some
+from support.trials import KINDS, Trial, agree, trial
 
 SHAPES: tuple[tuple[int, ...], ...] = ((6, 4), (5,), (2, 3, 4), ())
-STEPS = 3
 
 
-def values(shape: Sequence[int], dtype: str, seed: int) -> NDArray[np.float64]:
-    """Numbers that a dtype has."""
-    return (binary if dtype == "bfloat16" else normal)(shape, seed).astype(np.float64)
-
-
-def gradients(shape: tuple[int, ...], dtype: str, seed: int, by_rows: bool) -> list[Any]:
-    """What the reference takes."""
-    seeds = range(seed + 1, seed + 1 + STEPS)
-    if by_rows:
-        return [SparseGrad([1, 0, 1], values((3, *shape[1:]), dtype, seed)) for seed in seeds]
-    return [values(shape, dtype, seed) for seed in seeds]
-
-
-def agree(
-    text: str, shape: tuple[int, ...], dtype: str, seed: int, options: dict[str, Any]
-) -> None:
-    """Trains with the reference and with the generated class, and compares after every step."""
-    compiled = optdsl.compile(text)
-    assert compiled.optimizer is not None, compiled.diagnostics
-    hypers = {
-        hyper.name: options[hyper.name]
-        for hyper in compiled.optimizer.hypers
-        if hyper.name in options
-    }
-    reference = Reference(compiled.optimizer, hypers)
-    optimizer = optdsl.load(text).DrawnModule(**options)
-    start = values(shape, dtype, seed)
-    variable, state = tf.Variable(tensors(start, dtype)), reference.init(start, dtype)
-    for mode in ("dense", "rows")[: 1 + bool(shape)]:
-        for grad in gradients(shape, dtype, seed, by_rows=mode == "rows"):
-            optimizer.apply([tensors(grad, dtype)], [variable])
-            state = reference.step(state, grad, mode=options.get("sparse_mode"))
-            results = {name: slots[0] for name, slots in optimizer.slots.items()}
-            for name, bound in {"param": state.param, **state.slots}.items():
-                actual = (variable if name == "param" else results[name]).numpy().astype(float)
-                assert bound.contains(actual).all(), (
-                    f"{name} of a {dtype} {shape} after step {state.t} ({mode}):\n{actual}\n"
-                    f"is not in [{bound.low}, {bound.high}]\n{text}"
-                )
-
-
-options = st.fixed_dictionaries(
-    {
-        "flag": st.booleans(),
-        "k": st.integers(1, 5),
-        "jit_compile": st.booleans(),
-        "sparse_mode": st.sampled_from([None, "exact", "lazy"]),
-    }
-)
+def agree_on(text: str, shape: tuple[int, ...], dtype: str = "float64", **options: Any) -> None:
+    """Trains a variable with dense gradients, and one with rows if it has any."""
+    kinds = ("dense", "rows") if shape else ("dense",)
+    agree(text, [trial(shape, dtype, kind) for kind in kinds], jit_compile=False, **options)
 
 
 @pytest.mark.parametrize("flag", [True, False])
@@ -92,7 +42,7 @@ options = st.fixed_dictionaries(
 def test_values_known_before_the_step(lines: list[str], flag: bool) -> None:
     """Numbers that Python has, or chooses, behave as tensors do: in shape, dtype and digits."""
     text = program([*lines, "param <- param - lr * grad"], a="0.1", by_row="where(flag, lr, 0.1)")
-    agree(text, (6, 4), "float64", 0, {"flag": flag, "k": 3, "jit_compile": False})
+    agree_on(text, (6, 4), flag=flag, k=3)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -109,7 +59,7 @@ def test_axes_that_are_the_same_and_branches_that_differ(
 ) -> None:
     """Values that are smaller, for some variables or in some branch, than their types say."""
     text = program([*lines, "param <- param - lr * grad"])
-    agree(text, shape, "float64", 0, {"flag": True, "k": 3, "jit_compile": False})
+    agree_on(text, shape, k=3)
 
 
 def test_initial_values_reduce_the_variable() -> None:
@@ -119,7 +69,7 @@ def test_initial_values_reduce_the_variable() -> None:
         by_row="amax(param, axis=row)",
         mean_of="mean(param, axis=0)",
     )
-    agree(text, (6, 4), "float32", 0, {"flag": True, "k": 1})
+    agree_on(text, (6, 4), "float32", k=1)
 
 
 @pytest.mark.parametrize(
@@ -142,8 +92,7 @@ def test_names_that_the_generated_functions_have_too(name: str, role: str) -> No
         f"m <- old(m) + {used} * (1 - 0.5^t) * sum(grad * size, axis=0)",
         f"param <- param - 0.1 * m * mean({used} * old(m) * param)",
     ]
-    options = {"jit_compile": False, "sparse_mode": None}
-    agree("\n        ".join(lines) + "\n", (6, 4), "float32", 0, options)
+    agree_on("\n        ".join(lines) + "\n", (6, 4), "float32")
 
 
 def test_initial_values_of_variables_that_a_function_makes() -> None:
@@ -176,23 +125,39 @@ def test_lines_stay_short(tmp_path: Path) -> None:
     assert done.returncode == 0, (done.stdout + done.stderr)[:10_000]
 
 
-CASES = st.tuples(
-    programs(),
-    st.sampled_from(SHAPES),
-    st.sampled_from(["float32", "float64", "bfloat16"]),
-    st.integers(0, 99),
-    options,
+@st.composite
+def trials(draw: st.DrawFn) -> list[Trial]:
+    """One to three variables of several shapes, with dense gradients or with rows."""
+    drawn = []
+    for shape in draw(st.lists(st.sampled_from(SHAPES), min_size=1, max_size=3)):
+        kind = draw(st.sampled_from(tuple(KINDS))) if shape else "dense"
+        dtype = draw(st.sampled_from(["float32", "float64", "bfloat16"]))
+        drawn.append(trial(shape, dtype, kind, draw(st.integers(0, 99))))
+    return drawn
+
+
+options = st.fixed_dictionaries(
+    {
+        "jit_compile": st.sampled_from([False] * 9 + [True]),
+        "sparse_mode": st.sampled_from([None, "exact", "lazy"]),
+    }
 )
+paths = st.sampled_from(["eager"] * 6 + ["function"] * 3 + ["XLA"])
 
 
-@some(15)
-@given(CASES)
-def test_programs(case: tuple[Any, ...]) -> None:
-    agree(*case)
+@given(programs(), trials(), paths, hypers, options)
+def agree_on_any(
+    text: str, trials: list[Trial], path: str, hypers: dict[str, Any], options: dict[str, Any]
+) -> None:
+    agree(text, trials, path, **hypers, **options)
+
+
+def test_programs() -> None:
+    some(100)(agree_on_any)()
 
 
 @pytest.mark.slow
-@some(500)
-@given(CASES)
-def test_programs_at_length(case: tuple[Any, ...]) -> None:
-    agree(*case)
+@pytest.mark.parametrize("part", range(20))
+def test_programs_at_length(part: int) -> None:
+    """5,000, always the same; workers share the parts with `--dist load`."""
+    seed(part)(some(250)(agree_on_any))()

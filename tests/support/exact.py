@@ -38,7 +38,7 @@ class Machine:
     def __init__(
         self, optimizer: ir.Optimizer, hypers: Mapping[str, float], param: tuple[float, ...]
     ) -> None:
-        self.optimizer = optimizer
+        (self.case,) = optimizer.cases
         self.size = len(param)
         self.t = 0
         self.env: dict[str, Element] = {name: self._same(value) for name, value in hypers.items()}
@@ -46,12 +46,12 @@ class Machine:
         self.env |= {"cols": self._same(len(param)), "size": self._same(len(param))}
         self.env["param"] = tuple(map(Decimal, param))
         self.old = dict(self.env)
-        for slot in optimizer.slots:
+        for slot in self.case.slots:
             self.env[slot.name] = self._all(slot.initial)
 
     def state(self, element: int) -> dict[str, Value]:
         """The variable and its slots at one element."""
-        names = ("param", *(slot.name for slot in self.optimizer.slots))
+        names = ("param", *(slot.name for slot in self.case.slots))
         return {name: self.env[name][element] for name in names}
 
     def step(self, grad: tuple[float, ...]) -> None:
@@ -60,7 +60,7 @@ class Machine:
         self.env["t"] = self._same(self.t)
         self.env["grad"] = tuple(map(Decimal, grad))
         self.old = dict(self.env)
-        self._run(self.optimizer.step)
+        self._run(self.case.step)
 
     def _same(self, value: float) -> Element:
         return (Decimal(value),) * self.size

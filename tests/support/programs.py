@@ -1,31 +1,82 @@
-"""Random specifications that stay finite: every kind of statement, slot and shape, in any order."""
+"""Random specifications that stay finite.
+
+What can be drawn: every function, operator and shape of slot; several slots of a shape, under names
+that generated code might have too; locals of every kind and size; copies between slots in any
+order, and histories; `old` of everything; `int` and `bool` hyperparameters, literals alone, and
+what folds, wherever a value or a question may stand; branches on all of these, nested, with and
+without results, that join locals of different kinds and sizes; the variable updated anywhere, and
+more than once.
+
+What cannot: values that are not finite, and numbers so large or small that they nearly are not.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from enum import IntEnum
 
 from hypothesis import strategies as st
+
+from optdsl.check.names import why_reserved
 
 _HEAD = """\
 optimizer Drawn:
     hyper lr         = 0.125 in [0, 1]
     hyper decay      = 0.5 in [0, 1)
     hyper k: int     = 2 in [1, 5]
+    hyper n: int     = 0 in [-2, 2]
     hyper flag: bool = true
-    slot a                        = {a}
-    slot b
-    slot one: scalar              = {one}
-    slot by_row: row              = {by_row}
-    slot mean_of: reduced({axis}) = {mean_of}
-    def mixed(x, y) = x * decay + y * (1 - decay)
-    sparse {sparse}
-    step:
+    hyper off: bool  = false
 """
-_TENSORS = ("grad", "param", "a", "b", "old(a)", "old(param)")
-_SMALLER = ("one", "by_row", "mean_of", "old(one)", "old(by_row)", "old(mean_of)")
-_NUMBERS = ("lr", "decay", "t", "2", "0.1", "0.5", "pi", "k", "rank", "rows", "cols", "size")
-_WHOLE = ("t - k", "-k % 3", "max(t, rows)", "min(k, 2)", "sign(t - 2)", "abs(k - size)")
-_INITIAL_ONE = ("0", "0.1", "k", "lr * decay", "where(flag, lr, 1)", "0.3 / k", "norm(param)")
+_MACROS = """\
+    def mixed(x, y) = x * decay + y * (1 - decay)
+    def kept(x) = x
+"""
+
+
+class Size(IntEnum):
+    """How large a value is at most. A value of a size fits wherever one of a larger size does.
+
+    But for ROW and REDUCED, of which neither fits the other.
+    """
+
+    LITERAL = 0
+    STEP = 1
+    VARIABLE = 2
+    ROW = 3
+    REDUCED = 4
+    TENSOR = 5
+
+    def fits(self, other: Size) -> bool:
+        return self == other or (self < other and (self, other) != (Size.ROW, Size.REDUCED))
+
+    def joined(self, other: Size) -> Size:
+        """The size of an operation on both."""
+        larger = max(self, other)
+        return larger if min(self, other).fits(larger) else Size.TENSOR
+
+
+_SHAPES = {
+    Size.VARIABLE: ": scalar",
+    Size.ROW: ": row",
+    Size.REDUCED: ": reduced({axis})",
+    Size.TENSOR: "",
+}
+_NAMES = [
+    name
+    for name in """a b c m v a_2 old_a old_a_ old_b hyper hyper_ mask mask_ part part_2 s s_ shape
+    t_real x y scalars scalar state value then then_2 count index dtype like ids fields rule core
+    update initial one_minus_decay lr_times_decay minus_k filled reduced_ total_
+    condition""".split()
+    if why_reserved(name) is None
+]
+_LITERALS = ("0", "1", "2", "0.1", "0.5", "pi", "3e-2")
+_HYPERS = ("lr", "decay", "k", "n", "2", "0.5", "pi")
+_PER_STEP = (*_HYPERS, "t", "(t % 3)", "(1 - decay^t)", "lr / t")
+_DIMS = ("rank", "rows", "cols", "size")
+_WHOLE = ("k", "n", "2", "-k % 3", "min(k, 2)", "sign(n)")
+_WHOLE_PER_STEP = (*_WHOLE, "t", "t - k", "sign(t - 2)")
+_WHOLE_TWO = ("({} + {})", "({} - {})", "min({}, {})", "max({}, {})", "{} % (abs({}) + 1)")
 _ONE = (
     "-{}",
     "abs({})",
@@ -38,11 +89,21 @@ _ONE = (
     "exp(-abs({}))",
     "expm1(-abs({}))",
     "abs({})^k",
+    "(abs({}) + 0.5)^n",
     "tanh({})^2",
     "(abs({}) + 1)^-decay",
     "clip({}, -2, 2)",
-    "(t % 3) * {}",
-    "(1 - decay^t) * {}",
+    "clip({}, n, k)",
+    "kept({})",
+    # what folds, or is the same twice
+    "0 * {}",
+    "({} + 0)",
+    "{} * 1",
+    "{}^1",
+    "-(-{})",
+    "({0} - {0})",
+    "max({0}, {0})",
+    "sign(sign({}))",
 )
 _TWO = (
     "({} + {})",
@@ -57,110 +118,309 @@ _TWO = (
     "clip(decay, {}, {})",
 )
 _REDUCTIONS = ("sum", "mean", "norm", "amax", "amin")
-_AXES = ("", ", axis=0", ", axis=1", ", axis=-1", ", axis=-2", ", axis=row")
-_STATIC = ("flag", "rank >= 2", "k > 2 and not flag", "rows > 3 or cols == 1")
-_PER_STEP = ("t > 2", "t % 2 == 0", "lr * t > 0.25")
+_COMPARISONS = ("<", "<=", ">", ">=", "==", "!=")
+_LOGIC = ("not ({})", "({} and {})", "({} or {})", "({}) == ({})", "({}) != ({})")
 
 
 class _Writer:
-    """Draws a program line by line; `values` can be read, and `tensors` be reduced."""
+    """Draws a program line by line.
 
-    def __init__(self, draw: st.DrawFn) -> None:
-        self.draw = draw
-        self.values = (*_TENSORS, *_TENSORS, *_SMALLER, *_NUMBERS, *_WHOLE)
-        self.tensors = _TENSORS
-        self.names = (f"x{number}" for number in range(1000))
+    `values` are the names of numbers that can be read, by size, `wholes` those of whole numbers,
+    `questions` those of booleans; `tensors` are the ones that can be reduced.
+    """
 
-    def pick(self, options: tuple[str, ...]) -> str:
-        return self.draw(st.sampled_from(options))
+    def __init__(self, draw: st.DrawFn, slots: dict[str, Size], axis: str) -> None:
+        self.draw, self.slots, self.axis = draw, slots, axis
+        self.unused = (name for name in draw(st.permutations(_NAMES)) if name not in slots)
+        self.numbers = iter(range(1000))
+        self.tensors: tuple[str, ...] = ("grad", "param", "old(param)")
+        self.tensors += tuple(f for slot in self.of(Size.TENSOR) for f in (slot, f"old({slot})"))
+        self.values: dict[Size, tuple[str, ...]] = {
+            Size.LITERAL: _LITERALS,
+            Size.STEP: _PER_STEP,
+            Size.VARIABLE: _DIMS,
+            **dict.fromkeys((Size.ROW, Size.REDUCED), ()),
+            Size.TENSOR: ("grad", "param", "old(param)"),
+        }
+        for slot, size in slots.items():
+            self.values[size] += (slot, f"old({slot})")
+        self.wholes = {Size.LITERAL: "0123", Size.STEP: _WHOLE_PER_STEP, Size.VARIABLE: _DIMS}
+        self.questions: dict[Size, tuple[str, ...]] = {
+            **dict.fromkeys(Size, ()),
+            Size.LITERAL: ("true", "false"),
+            Size.STEP: ("flag", "off", "t > 2", "t % 2 == 0", "lr * t > 0.25"),
+            Size.VARIABLE: ("rank >= 2", "rows > 3 or cols == 1"),
+        }
 
-    def value(self, depth: int) -> str:
-        """An expression that is a tensor or less."""
-        kind = self.draw(st.integers(0, 9)) if depth else 0
-        match kind:
-            case 0 | 1:
-                return self.pick(self.values)
-            case 2 | 3 | 4:
-                return self.pick(_ONE).format(self.value(depth - 1))
-            case 5:
-                return self.reduced(depth - 1, self.pick(_AXES))
-            case 6:
-                chosen = f"{self.value(depth - 1)}, {self.value(depth - 1)}"
-                return f"where({self.question(depth - 1)}, {chosen})"
+    # --- choices
+
+    def pick(self, options: Iterable[str]) -> str:
+        return self.draw(st.sampled_from(tuple(options)))
+
+    def chance(self, one_in: int) -> bool:
+        return self.draw(st.integers(1, one_in)) == one_in
+
+    def of(self, *sizes: Size) -> list[str]:
+        """The slots of some sizes."""
+        return [name for name, size in self.slots.items() if size in sizes]
+
+    def readable(self, size: Size, names: Mapping[Size, Sequence[str]]) -> str:
+        """A name that fits a size: likely one of that size."""
+        sizes = [each for each in Size if each.fits(size) and names.get(each)]
+        return self.pick(names[self.draw(st.sampled_from([*sizes, *sizes[-1:] * 2]))])
+
+    def name(self) -> str:
+        """One for a local."""
+        return next(self.unused, None) or f"x{next(self.numbers)}"
+
+    # --- expressions
+
+    def value(self, size: Size, depth: int) -> str:
+        """A number."""
+        match self.draw(st.integers(0, 11)) if depth > 0 else 0:
+            case 0 | 1 | 2:
+                return self.readable(size, self.values)
+            case 3 | 4 | 5:
+                return self.pick(_ONE).format(self.value(size, depth - 1))
+            case 6 | 7 if size >= Size.VARIABLE:
+                return self.reduced(size, depth - 1)
+            case 8:
+                yes, no = self.value(size, depth - 1), self.value(size, depth - 1)
+                return f"where({self.question(size, depth - 1)}, {yes}, {no})"
+            case 9:
+                return self.whole(size, depth - 1)
             case _:
-                return self.pick(_TWO).format(self.value(depth - 1), self.value(depth - 1))
+                parts = self.value(size, depth - 1), self.value(size, depth - 1)
+                return self.pick(_TWO).format(*parts)
 
-    def reduced(self, depth: int, axis: str) -> str:
-        """A reduction of a tensor."""
-        tensor = f"{self.pick(self.tensors)} * {self.value(depth)}"
-        if depth and self.draw(st.integers(0, 3)) == 0:
-            parts = [self.reduced(0, self.pick(_AXES[1:])) for _ in range(2)]
-            tensor = self.pick(_TWO[:5]).format(*parts)
-        return f"{self.pick(_REDUCTIONS)}({tensor}{axis})"
+    def whole(self, size: Size, depth: int) -> str:
+        """A whole number."""
+        if depth <= 0 or self.chance(3):
+            return self.readable(size, self.wholes)
+        parts = self.whole(size, depth - 1), self.whole(size, depth - 1)
+        if self.chance(4):
+            return f"where({self.question(size, 0)}, {parts[0]}, {parts[1]})"
+        return self.pick(_WHOLE_TWO).format(*parts)
 
-    def question(self, depth: int) -> str:
-        """What a `where` may ask: one answer for an element, or fewer."""
-        one = f"{self.value(depth)} > {self.value(depth)}"
-        finite = f"not ({one} and is_finite({self.value(0)}))"
-        axis = self.pick(_AXES)
-        some = f"{self.pick(('any', 'all'))}({self.pick(_TENSORS)} < {self.value(0)}{axis})"
-        return self.pick((one, one, finite, some, *_STATIC, *_PER_STEP))
+    def axes(self, size: Size) -> tuple[str, ...]:
+        """What a reduction may say, for its result to fit a size."""
+        own = f", axis={self.axis}"
+        match size:
+            case Size.ROW:
+                return ("", ", axis=row")
+            case Size.REDUCED:
+                return ("", own)
+            case Size.TENSOR:
+                return ("", ", axis=row", ", axis=0", ", axis=1", ", axis=-1", ", axis=-2")
+            case _:
+                return ("",)
 
-    def condition(self) -> str:
-        """What a `when` may ask: one answer for a variable."""
-        tensor = f"{self.pick(_TENSORS)} * {self.value(1)}"
-        per_variable = (f"any({tensor} > 0.5)", f"all({tensor} != 1)", f"mean({tensor}) < one")
-        return self.pick((*_STATIC, *_PER_STEP, *per_variable))
+    def tensor(self, depth: int) -> str:
+        """What is a tensor, whatever else is in it."""
+        if depth > 0 and self.chance(4):
+            axes = [self.pick(self.axes(Size.TENSOR)[1:]) for _ in range(2)]
+            parts = [f"{self.pick(_REDUCTIONS)}({self.pick(self.tensors)}{axis})" for axis in axes]
+            return self.pick(_TWO[:5]).format(*parts)
+        return f"{self.pick(self.tensors)} * {self.value(Size.TENSOR, depth)}"
 
-    def block(self, depth: int, axis: str) -> Iterator[str]:
-        """One to three statements."""
-        for _ in range(self.draw(st.integers(1, 3))):
-            match self.draw(st.integers(0, 7 if depth else 5)):
+    def reduced(self, size: Size, depth: int) -> str:
+        """A reduction that fits a size."""
+        inner = self.tensor(depth)
+        return f"{self.pick(_REDUCTIONS)}({inner}{self.pick(self.axes(size))})"
+
+    def question(self, size: Size, depth: int) -> str:
+        """A boolean."""
+        match self.draw(st.integers(0, 6)):
+            case 0:
+                return self.readable(size, self.questions)
+            case 1:
+                return f"is_finite({self.value(size, depth)})"
+            case 2 if depth > 0:
+                parts = self.question(size, depth - 1), self.question(size, depth - 1)
+                return self.pick(_LOGIC).format(*parts)
+            case 3 | 4 if size >= Size.VARIABLE:
+                one = self.compared(self.tensor(depth - 1), self.value(size, 0))
+                return f"{self.pick(('any', 'all'))}({one}{self.pick(self.axes(size))})"
+            case _:
+                return self.compared(self.value(size, depth), self.value(size, depth))
+
+    def compared(self, left: str, right: str) -> str:
+        return f"{left} {self.pick(_COMPARISONS)} {right}"
+
+    # --- statements
+
+    def block(self, depth: int, least: int = 1) -> Iterator[str]:
+        """A few statements."""
+        for _ in range(self.draw(st.integers(least, least + 2))):
+            match self.draw(st.integers(0, 9 if depth else 6)):
                 case 0:
-                    yield f"one <- {self.reduced(2, '')} * {self.pick(('lr', 'decay', 'one'))}"
-                case 1:
-                    yield f"by_row <- {self.reduced(2, ', axis=row')}"
-                case 2:
-                    yield f"mean_of <- {self.reduced(2, f', axis={axis}')}"
+                    yield from self.history()
+                case 1 | 2:
+                    yield self.copy()
                 case 3:
-                    name = next(self.names)
-                    yield f"{name} = {self.value(3)}"
-                    self.values += (name,)
-                case 4 | 5:
-                    slot = self.pick(("a", "b"))
-                    yield f"{slot} <- clip({self.value(3)}, -8, 8)"
+                    yield self.updated_param()
+                case 4:
+                    yield self.local()
+                case 5 | 6:
+                    slot = self.pick(self.slots)
+                    yield f"{slot} <- clip({self.value(self.slots[slot], 3)}, -8, 8)"
                 case _:
-                    yield from self.branches(depth - 1, axis)
+                    yield from self.branches(depth - 1)
 
-    def branches(self, depth: int, axis: str) -> Iterator[str]:
-        """A `when`; a local that both branches bind can be read after it."""
-        name, outside = next(self.names), (self.values, self.tensors)
-        is_tensor = self.draw(st.booleans())
-        for head in (f"when {self.condition()}:", "otherwise:"):
-            yield head
-            value = self.reduced(1, self.pick(_AXES[1:])) if is_tensor else self.value(2)
-            yield f"    {name} = {value}"
-            yield from (f"    {line}" for line in self.block(depth, axis))
-            self.values, self.tensors = outside
-        self.values += (name,)
-        self.tensors += (name,) * is_tensor
+    def copy(self) -> str:
+        """A slot that gets what another one has, as it stands or by way of a choice."""
+        slot = self.pick(self.slots)
+        size = self.slots[slot]
+        other = self.readable(size, {**self.values, Size.LITERAL: (), Size.STEP: ()})
+        if self.chance(3):
+            asked = self.question(self.draw(st.sampled_from([Size.LITERAL, Size.STEP, size])), 1)
+            other = f"where({asked}, {other}, {self.pick([slot, *self.of(size)])})"
+        return f"{slot} <- {other}"
+
+    def history(self) -> Iterator[str]:
+        """Slots that hand on what they have, in any order, and perhaps a new value for one."""
+        size = self.slots[self.pick(self.slots)]
+        slots = self.draw(st.permutations(self.of(size)))
+        sources = [*slots[1:], self.pick((slots[0], f"clip({self.value(size, 1)}, -8, 8)"))]
+        for slot, source in zip(slots, sources, strict=True):
+            before = source in slots and self.chance(4)
+            yield f"{slot} <- old({source})" if before else f"{slot} <- {source}"
+
+    def updated_param(self) -> str:
+        """A step, or what else may be done to the variable."""
+        step = f"lr * clip({self.value(Size.TENSOR, 3)}, -1, 1)"
+        others = (f"mixed(param, {self.pick(self.tensors)})", "old(param)", "param + grad * lr")
+        return f"param <- {self.pick((f'param - {step}', f'param - {step}', *others))}"
+
+    def local(self) -> str:
+        """A local of any kind."""
+        name, size = self.name(), self.draw(st.sampled_from(Size))
+        kinds = ["number", "number", "whole", "question", *["tensor"] * (size is Size.TENSOR)]
+        kind, value = self.bound(size, self.pick(kinds))
+        self.bind(name, kind, size)
+        return f"{name} = {value}"
+
+    def bound(self, size: Size, kind: str) -> tuple[str, str]:
+        """What a local is bound to: its kind, and the expression."""
+        match kind:
+            case "question":
+                return kind, self.question(size, 2)
+            case "whole":
+                return "number", self.whole(size, 2)
+            case "tensor":
+                return kind, self.tensor(2)
+            case _:
+                return kind, self.value(size, 2)
+
+    def bind(self, name: str, kind: str, size: Size) -> None:
+        """From here on, a local can be read."""
+        names = self.questions if kind == "question" else self.values
+        names[size] += (name,)
+        self.tensors += (name,) * (kind == "tensor")
+
+    def branches(self, depth: int) -> Iterator[str]:
+        """A `when`; locals that both branches bind can be read after it."""
+        asked = self.draw(st.sampled_from([Size.LITERAL, Size.STEP, Size.STEP, Size.VARIABLE]))
+        condition = self.question(asked, 2)
+        joins = [(self.name(), self.chance(4)) for _ in range(self.draw(st.integers(0, 2)))]
+        ends: list[list[tuple[str, Size]]] = []
+        two = bool(joins) or not self.chance(3)
+        for head in (f"when {condition}:", "otherwise:")[: 1 + two]:
+            before = dict(self.values), dict(self.questions), self.tensors
+            lines, bound = self.branch(joins, depth)
+            yield from (head, *(f"    {line}" for line in lines))
+            ends.append(bound)
+            self.values, self.questions, self.tensors = before
+        for (name, _), (then, then_size), (orelse, else_size) in zip(joins, *ends, strict=False):
+            kind = orelse if then == "number" else then
+            self.bind(name, kind, asked.joined(then_size).joined(else_size))
+
+    def branch(
+        self, joins: list[tuple[str, bool]], depth: int
+    ) -> tuple[list[str], list[tuple[str, Size]]]:
+        """Lines, and the kind and size of each local that both branches bind."""
+        lines, bound = [], []
+        for name, is_question in joins:
+            size = self.draw(st.sampled_from(Size))
+            kinds = ["number", "number", "whole", *["tensor"] * (size is Size.TENSOR)]
+            kind, value = self.bound(size, "question" if is_question else self.pick(kinds))
+            bound.append((kind, size))
+            lines.append(f"{name} = {value}")
+        lines += self.quiet(depth) if self.chance(3) else self.block(depth)
+        return lines, bound
+
+    def quiet(self, depth: int) -> Iterator[str]:
+        """Statements that leave nothing: a branch of locals, or of slots that stay as they are."""
+        match self.draw(st.integers(0, 3 if depth else 2)):
+            case 0:
+                slot = self.pick(self.slots)
+                yield f"{slot} <- {slot}"
+            case 1 | 2:
+                yield self.local()
+            case _:
+                yield f"when {self.question(Size.VARIABLE, 1)}:"
+                yield from (f"    {line}" for line in self.quiet(depth - 1))
+                if self.chance(2):
+                    yield "otherwise:"
+                    yield from (f"    {line}" for line in self.quiet(depth - 1))
+
+    def initial(self, size: Size) -> str:
+        """The value of a slot before the first step, of hyperparameters and `param`."""
+        start = _Writer(self.draw, {}, self.axis)
+        start.tensors = ("param",)
+        start.values |= {
+            Size.STEP: _HYPERS,
+            Size.VARIABLE: ("norm(param)",),
+            Size.TENSOR: ("param",),
+        }
+        start.wholes |= {Size.STEP: _WHOLE, Size.VARIABLE: ()}
+        start.questions |= {Size.STEP: ("flag", "off"), Size.VARIABLE: ("mean(param) > 0",)}
+        return start.value(size, self.draw(st.integers(0, 2)))
 
 
 def program(lines: Iterable[str], sparse: str = "exact", **given: str) -> str:
-    """A whole specification; `given` are initial values of slots and the axis of `mean_of`."""
-    slots = {"axis": "0", "a": "0", "one": "lr", "by_row": "0", "mean_of": "0.5", **given}
+    """A specification with fixed slots; `given` are initial values, and the axis of `mean_of`."""
+    slots = {"axis": "0", "a": "0", "b": "0", "one": "lr", "by_row": "0", "mean_of": "0.5", **given}
+    axis = slots.pop("axis")
+    sizes = [Size.TENSOR, Size.TENSOR, Size.VARIABLE, Size.ROW, Size.REDUCED]
+    return _written(dict(zip(slots, sizes, strict=True)), slots, axis, sparse, lines)
+
+
+def _written(
+    slots: dict[str, Size], initial: dict[str, str], axis: str, sparse: str, lines: Iterable[str]
+) -> str:
+    """A whole specification."""
+    declared = "".join(
+        f"    slot {name}{_SHAPES[size].format(axis=axis)} = {initial[name]}\n"
+        for name, size in slots.items()
+    )
     step = "".join(f"        {line}\n" for line in lines)
-    return _HEAD.format(sparse=sparse, **slots) + step
+    return f"{_HEAD}{declared}{_MACROS}    sparse {sparse}\n    step:\n{step}"
 
 
 @st.composite
 def programs(draw: st.DrawFn) -> str:
     """A specification that is valid for every variable."""
-    writer = _Writer(draw)
-    axis = writer.pick(("0", "1", "-1", "-2"))
-    one, row = writer.pick(_INITIAL_ONE), writer.pick((*_INITIAL_ONE, "amax(param, axis=row)"))
-    whole = writer.pick((*_INITIAL_ONE, "param", "where(flag, param, lr)", "tanh(param) * decay"))
-    along = writer.pick((*_INITIAL_ONE, f"mean(param * decay, axis={axis})"))
-    lines = [*writer.block(2, axis), f"param <- param - lr * clip({writer.value(3)}, -1, 1)"]
-    sparse = writer.pick(("exact", "lazy"))
-    return program(lines, sparse, axis=axis, a=whole, one=one, by_row=row, mean_of=along)
+    axis = draw(st.sampled_from(["0", "1", "-1", "-2"]))
+    some = st.sampled_from([*_SHAPES, Size.TENSOR])
+    sizes = [Size.TENSOR, Size.TENSOR, *draw(st.lists(some, min_size=1, max_size=4))]
+    slots = dict(zip(draw(st.permutations(_NAMES)), sizes, strict=False))
+    writer = _Writer(draw, slots, axis)
+    initial = {name: writer.initial(size) for name, size in slots.items()}
+    lines = [*writer.block(2, least=2), writer.updated_param()]
+    if writer.chance(2):
+        lines += writer.block(2)
+    return _written(slots, initial, axis, draw(st.sampled_from(["exact", "lazy"])), lines)
+
+
+hypers = st.fixed_dictionaries(
+    {
+        "lr": st.sampled_from([0.125, 0.5, 0.1, 1.0]),
+        "decay": st.sampled_from([0.5, 0.9, 0.0]),
+        "k": st.integers(1, 5),
+        "n": st.integers(-2, 2),
+        "flag": st.booleans(),
+        "off": st.booleans(),
+    }
+)
+"""Their values."""

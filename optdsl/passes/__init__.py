@@ -1,0 +1,1 @@
+"""IR -> IR: what happens when, before anything is spelled in a framework."""

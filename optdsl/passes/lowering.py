@@ -1,0 +1,223 @@
+"""IR -> IR: splits a step into what is computed once, in float64, and what runs per variable.
+
+`lower` is the only pass the targets need. It sorts what a step computes by how often that has to
+happen: what depends on `t` and hyperparameters alone (a named scalar, in float64, or a Python
+number where it is known when the step is traced), what a variable's dimensions decide, and the
+statements on tensors, which stay in their order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from typing import assert_never
+
+from optdsl import ir
+from optdsl.ir import Call, Case, Expr, Hyper, If, Kind, Let, PerStep, Ref, Role, Set, Stmt
+from optdsl.passes.naming import describe
+from optdsl.passes.static import is_static
+from optdsl.records import record, replace
+
+_TUPLE_METHODS = ("count", "index")  # scalars become fields of a tuple
+
+
+@record
+class Named:
+    """A value with the name that stands for it, and the statement that named it, if one did."""
+
+    name: str
+    value: Expr
+    equation: str
+
+
+@record
+class Lowered:
+    """A step in three parts; elsewhere in it, a named value is `Ref(name, LOCAL)`.
+
+    `scalars` are computed once for all variables, and `fields` are those that the rest reads.
+    `sizes` follow from a variable's dimensions. `fixed` are the names whose values are known when a
+    step is traced: the int and bool hyperparameters, `sizes`, and some of the scalars.
+    """
+
+    scalars: tuple[Named, ...]
+    fields: tuple[str, ...]
+    sizes: tuple[Named, ...]
+    body: tuple[Stmt, ...]
+    fixed: frozenset[str]
+
+
+def lowered_cases(optimizer: ir.Optimizer) -> tuple[Lowered, ...]:
+    """The steps of an optimizer's cases, split."""
+    return tuple(lower(case, optimizer.hypers) for case in optimizer.cases)
+
+
+def lower(case: Case, hypers: tuple[Hyper, ...]) -> Lowered:
+    """Splits the step of one case of a checked optimizer."""
+    fixed = {hyper.name for hyper in hypers if hyper.kind is not Kind.REAL}
+    taken = {slot.name for slot in case.slots} | set(_TUPLE_METHODS)
+    taken.update(_tensor_locals(case.step, fixed))
+    lift = _Lift(taken, fixed, {}, {})
+    body = _statements(case.step, {}, lift)
+    sizes = _needed(tuple(lift.sizes.values()), body)
+    read = {name for expr in _values(sizes, body) for name in ir.names(expr)}
+    scalars = tuple(lift.scalars.values())
+    return Lowered(
+        scalars=scalars,
+        fields=tuple(scalar.name for scalar in scalars if scalar.name in read),
+        sizes=sizes,
+        body=body,
+        fixed=frozenset(fixed),
+    )
+
+
+def _values(named: tuple[Named, ...], body: tuple[Stmt, ...]) -> Iterator[Expr]:
+    yield from (each.value for each in named)
+    yield from ir.expressions(body)
+
+
+def _needed(sizes: tuple[Named, ...], body: tuple[Stmt, ...]) -> tuple[Named, ...]:
+    """Those that the body reads, itself or through others, in order."""
+    read = {name for expr in ir.expressions(body) for name in ir.names(expr)}
+    needed: list[Named] = []
+    for named in reversed(sizes):
+        if named.name in read:
+            needed.insert(0, named)
+            read.update(ir.names(named.value))
+    return tuple(needed)
+
+
+@dataclass(slots=True)
+class _Lift:
+    """What was found so far, by value. `taken` names cannot be given again."""
+
+    taken: set[str]
+    fixed: set[str]
+    sizes: dict[Expr, Named]
+    scalars: dict[Expr, Named]
+
+    def size(self, value: Expr, name: str, equation: str) -> Ref:
+        """The reference that stands for a value that a variable's dimensions decide."""
+        return self._named(self.sizes, value, name, equation)
+
+    def scalar(self, value: Expr, name: str | None = None, equation: str = "") -> Ref:
+        """The reference that stands for a value per step, under a name that was given to it."""
+        return self._named(self.scalars, value, name or describe(value), equation)
+
+    def _named(self, table: dict[Expr, Named], value: Expr, name: str, equation: str) -> Ref:
+        if value not in table:
+            table[value] = Named(self._claim(name), value, equation)
+            if is_static(value, self.fixed):
+                self.fixed.add(table[value].name)
+        return Ref(table[value].name, Role.LOCAL, value.type, value.span)
+
+    def _claim(self, name: str) -> str:
+        candidate, number = name, 2
+        while candidate in self.taken:
+            candidate, number = f"{name}_{number}", number + 1
+        self.taken.add(candidate)
+        return candidate
+
+
+def _tensor_locals(body: tuple[Stmt, ...], fixed: AbstractSet[str]) -> Iterator[str]:
+    """The locals that may stay in the body: their names are not for scalars."""
+    for statement in ir.statements(body):
+        match statement:
+            case Let(name, value):
+                if not isinstance(value.type.shape, PerStep) and not is_static(value, fixed):
+                    yield name
+            case If(joins=joins):
+                yield from (name for name, _ in joins)
+            case Set():
+                pass
+            case _:
+                assert_never(statement)
+
+
+def _statements(body: tuple[Stmt, ...], locals_: dict[str, Expr], lift: _Lift) -> tuple[Stmt, ...]:
+    """The tensor statements of a block; `locals_` maps the locals that are not tensors."""
+    kept: list[Stmt] = []
+    for statement in body:
+        match statement:
+            case Let(name, value, equation):
+                value = _substitute(value, locals_)
+                if isinstance(value.type.shape, PerStep):
+                    locals_[name] = lift.scalar(value, name, equation)
+                elif is_static(value, lift.fixed):
+                    locals_[name] = lift.size(_lifted(value, lift), name, equation)
+                else:
+                    kept.append(replace(statement, value=_lifted(value, lift)))
+            case Set(_, value):
+                kept.append(replace(statement, value=_lifted(_substitute(value, locals_), lift)))
+            case If():
+                kept.extend(_branches(statement, locals_, lift))
+            case _:
+                assert_never(statement)
+    return tuple(kept)
+
+
+def _branches(statement: If, locals_: dict[str, Expr], lift: _Lift) -> tuple[Stmt, ...]:
+    """A `when`, without the locals that are scalars: those become a `where` on scalars."""
+    written = _substitute(statement.condition, locals_)
+    condition = _lifted(written, lift)
+    then_locals, else_locals = dict(locals_), dict(locals_)
+    then = _statements(statement.then, then_locals, lift)
+    orelse = _statements(statement.orelse, else_locals, lift)
+    joins = []
+    for name, type_ in statement.joins:
+        if isinstance(type_.shape, PerStep):
+            question = written if is_static(written, lift.fixed) else condition
+            args = (question, then_locals[name], else_locals[name])
+            chosen = Call("where", args, None, type_, statement.span)
+            locals_[name] = lift.scalar(chosen, name, "")
+        else:
+            joins.append((name, type_))
+            then = _with_local(then, name, then_locals, lift)
+            orelse = _with_local(orelse, name, else_locals, lift)
+    if not then and not orelse:
+        return ()
+    branches = replace(statement, condition=condition, then=then, orelse=orelse, joins=tuple(joins))
+    return (branches,)
+
+
+def _with_local(
+    body: tuple[Stmt, ...], name: str, locals_: dict[str, Expr], lift: _Lift
+) -> tuple[Stmt, ...]:
+    """A branch that binds `name` on tensors too, where its value was not one."""
+    if name not in locals_:
+        return body
+    value = _lifted(locals_[name], lift)
+    return (*body, Let(name, value, "", value.span))
+
+
+def _substitute(expr: Expr, locals_: dict[str, Expr]) -> Expr:
+    """The expression with the values of the locals that are not tensors."""
+
+    def value(part: Expr) -> Expr | None:
+        match part:
+            case Ref(name, Role.LOCAL):
+                return locals_.get(name)
+            case _:
+                return None
+
+    return ir.rewrite(expr, value)
+
+
+def _lifted(expr: Expr, lift: _Lift) -> Expr:
+    """The expression with its largest per-step parts lifted.
+
+    What Python computes stays where it is, on hyperparameters that are lifted.
+    """
+
+    def named(part: Expr) -> Expr | None:
+        if not isinstance(part.type.shape, PerStep):
+            return None
+        match part:
+            case Ref(_, Role.LOCAL):
+                return part
+            case Ref():
+                return lift.scalar(part)
+            case _:
+                return None if is_static(part, lift.fixed) else lift.scalar(part)
+
+    return ir.rewrite(expr, named)

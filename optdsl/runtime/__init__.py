@@ -1,0 +1,1 @@
+"""What generated files import, one package for each framework."""

@@ -1,0 +1,52 @@
+"""What generated files import: everything about an optimizer that no rule changes.
+
+`rule` says what the runtime knows of a rule; `keras_optimizer` and `module_optimizer`
+are the base classes; `core` puts hyperparameters, state and compiled steps together.
+"""
+
+from optdsl.runtime.tensorflow.hypers import Bool, Int, Number, Rate, Real
+from optdsl.runtime.tensorflow.keras_optimizer import KerasOptimizer, keras_class
+from optdsl.runtime.tensorflow.module_optimizer import ModuleOptimizer, module_class
+from optdsl.runtime.tensorflow.options import Options, OptionsWithoutDecay
+from optdsl.runtime.tensorflow.rule import API, Rule, Whole
+from optdsl.runtime.tensorflow.shapes import (
+    axes,
+    expanded,
+    filled,
+    reduce_all,
+    reduce_any,
+    reduce_max,
+    reduce_mean,
+    reduce_min,
+    reduce_norm,
+    reduce_sum,
+    reduced,
+)
+
+__all__ = [
+    "API",
+    "Bool",
+    "Int",
+    "KerasOptimizer",
+    "ModuleOptimizer",
+    "Number",
+    "Options",
+    "OptionsWithoutDecay",
+    "Rate",
+    "Real",
+    "Rule",
+    "Whole",
+    "axes",
+    "expanded",
+    "filled",
+    "keras_class",
+    "module_class",
+    "reduce_all",
+    "reduce_any",
+    "reduce_max",
+    "reduce_mean",
+    "reduce_min",
+    "reduce_norm",
+    "reduce_sum",
+    "reduced",
+]

@@ -1,0 +1,123 @@
+"""What the runtime knows of a rule: one record in every generated file."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+API = 1
+"""The contract between generated files and this runtime."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Rule:
+    """An update rule, as a generated file states it.
+
+    Attributes:
+        api: the contract of the runtime that the file was generated for.
+        spec: the file that the rule was generated from.
+        name: the optimizer's name.
+        meaning: hash of hyperparameters, slots and step.
+        hypers: a named tuple, one field for each hyperparameter.
+        slots: a named tuple, one field for each slot.
+        shapes: for each slot "param", "scalar", "row" or "reduced(k)", k an axis.
+        scalars: `(t, hypers)` to what a step computes once for all variables.
+        initial: `(param, hypers)` to the slots before the first step.
+        update: `(grad, param, slots, scalars)` to the new `param` and the new slots;
+            takes a `Whole`, too, where `sees_whole` says so.
+        sees_whole: whether the update looks beyond the rows that it is given.
+        sparse: what an `IndexedSlices` gradient does, "exact" or "lazy".
+        rows_suffice: the least rank of variables of which a row without a gradient
+            stays as it is; None where there is none.
+
+    Raises:
+        ImportError: the file was generated for another runtime.
+    """
+
+    api: int
+    spec: str
+    name: str
+    meaning: str
+    hypers: type[tuple[Any, ...]]
+    slots: type[tuple[Any, ...]]
+    shapes: Sequence[str]
+    scalars: Callable[..., Any]
+    initial: Callable[..., Any]
+    update: Callable[..., tuple[tf.Tensor, Any]]
+    sees_whole: bool = False
+    sparse: str = "exact"
+    rows_suffice: int | None = None
+
+    def __new__(cls, *, api: int = API, spec: str = "", **_: Any) -> Rule:
+        """Refuses another contract first: its fields may be others, too."""
+        if api != API:
+            raise ImportError(
+                f"the code for {spec} was generated for version {api} of optdsl's "
+                f"runtime, and this is version {API}: run `optdsl build {spec}` again"
+            )
+        return super().__new__(cls)
+
+    @property
+    def slot_names(self) -> tuple[str, ...]:
+        """The names of the slots, in their order."""
+        names: tuple[str, ...] = getattr(self.slots, "_fields")  # noqa: B009
+        return names
+
+    @property
+    def hyper_names(self) -> tuple[str, ...]:
+        """The names of the hyperparameters, in their order."""
+        names: tuple[str, ...] = getattr(self.hypers, "_fields")  # noqa: B009
+        return names
+
+    @property
+    def owns_weight_decay(self) -> bool:
+        """Whether weight decay is a part of the rule."""
+        return "weight_decay" in self.hyper_names
+
+    @property
+    def signature(self) -> dict[str, str]:
+        """The rule and its slots: saved state with another one is not restored."""
+        shapes = zip(self.slot_names, self.shapes, strict=True)
+        return {"optimizer": self.name, **dict(shapes)}
+
+    def held_by_row(self, param: tf.Variable) -> tuple[bool, ...]:
+        """Which slots have one row per row of a variable; others are for all rows."""
+        rank = param.shape.rank
+        for_all = ("scalar", "reduced(0)", f"reduced({-rank})")
+        return tuple(shape not in for_all for shape in self.shapes)
+
+
+class Whole(NamedTuple):
+    """What an update may see of its variable beyond the rows that it is given.
+
+    Attributes:
+        shape: the shape of the whole variable.
+        mask: which of the given rows count, in a shape that broadcasts; None for all.
+    """
+
+    shape: tuple[int, ...]
+    mask: tf.Tensor | None
+
+    @property
+    def rank(self) -> int:
+        """Number of axes."""
+        return len(self.shape)
+
+    @property
+    def rows(self) -> int:
+        """Size of the last axis but one, or 1."""
+        return self.shape[-2] if len(self.shape) > 1 else 1
+
+    @property
+    def cols(self) -> int:
+        """Size of the last axis, or 1."""
+        return self.shape[-1] if self.shape else 1
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return math.prod(self.shape)
