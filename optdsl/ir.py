@@ -14,12 +14,11 @@ of this file.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import field
 from enum import Enum
 from typing import assert_never
 
 from optdsl.intervals import Interval
-from optdsl.records import record, replace
+from optdsl.records import Aside, record, replace
 from optdsl.source import Span
 
 
@@ -84,7 +83,7 @@ class Const:
 
     value: float | int | bool
     type: Type
-    span: Span = field(compare=False)
+    span: Aside[Span]
 
 
 @record
@@ -94,7 +93,7 @@ class Ref:
     name: str
     role: Role
     type: Type
-    span: Span = field(compare=False)
+    span: Aside[Span]
 
 
 @record
@@ -103,7 +102,7 @@ class Old:
 
     name: str
     type: Type
-    span: Span = field(compare=False)
+    span: Aside[Span]
 
 
 @record
@@ -114,7 +113,7 @@ class Call:
     args: tuple[Expr, ...]
     axis: int | str | None
     type: Type
-    span: Span = field(compare=False)
+    span: Aside[Span]
 
 
 Expr = Const | Ref | Old | Call
@@ -129,8 +128,8 @@ class Let:
 
     name: str
     value: Expr
-    equation: str = field(compare=False)  # the statement in the one layout, for comments
-    span: Span = field(compare=False)
+    equation: Aside[str]  # the statement in the one layout, for comments
+    span: Aside[Span]
 
 
 @record
@@ -139,8 +138,8 @@ class Set:
 
     target: str
     value: Expr
-    equation: str = field(compare=False)
-    span: Span = field(compare=False)
+    equation: Aside[str]
+    span: Aside[Span]
 
 
 @record
@@ -154,8 +153,8 @@ class If:
     then: tuple[Stmt, ...]
     orelse: tuple[Stmt, ...]
     joins: tuple[tuple[str, Type], ...]
-    equation: str = field(compare=False)  # `when condition:`
-    span: Span = field(compare=False)
+    equation: Aside[str]  # `when condition:`
+    span: Aside[Span]
 
 
 Stmt = Let | Set | If
@@ -173,7 +172,7 @@ class Hyper:
     default: float | int | bool
     interval: Interval
     doc: str
-    span: Span = field(compare=False)
+    span: Aside[Span]
 
 
 class SlotShape(Enum):
@@ -194,7 +193,7 @@ class Slot:
     axis: int | None
     initial: Expr
     doc: str
-    span: Span = field(compare=False)
+    span: Aside[Span]
 
     @property
     def type(self) -> Type:

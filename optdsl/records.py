@@ -1,36 +1,37 @@
 """Immutable records: `@record` does what `@dataclass(frozen=True, slots=True)` does, but faster.
 
-There are some sixty of them, and `dataclass` compiles seven functions for each, which on
+There are some seventy of them, and `dataclass` compiles seven functions for each, which on
 Python 3.11 took a quarter of a run. Here a constructor is compiled for each, and the rest is
 shared. Type checkers treat a record as the frozen dataclass it replaces.
 """
 
 from __future__ import annotations
 
-from dataclasses import MISSING, Field, FrozenInstanceError, field
+from dataclasses import FrozenInstanceError
 from operator import attrgetter
-from typing import Any, NoReturn, TypeVar, dataclass_transform
+from typing import Annotated, Any, NoReturn, TypeVar, dataclass_transform
 
 T = TypeVar("T")
 
+Aside = Annotated[T, "left out of comparisons"]
+"""The type of a field that says where a record comes from, not what it is: a span, a comment."""
 
-@dataclass_transform(frozen_default=True, field_specifiers=(field,))
+
+@dataclass_transform(frozen_default=True)
 def record(cls: type[T]) -> type[T]:
     """Makes a class of annotated names an immutable record, compared by the values of its fields.
 
-    A field may have a plain default, and may be left out of comparisons: `field(compare=False)`.
-    Records do not inherit from one another.
+    A field may have a plain default; one of type `Aside[…]` is left out of comparisons. Annotations
+    are text, as `from __future__ import annotations` makes them. Records do not inherit from one
+    another.
     """
     names = tuple(cls.__annotations__)
-    given = {name: cls.__dict__[name] for name in names if name in cls.__dict__}
-    fields = {name: one for name, one in given.items() if isinstance(one, Field)}
-    defaults = given | {name: one.default for name, one in fields.items()}
-    defaults = {name: value for name, value in defaults.items() if value is not MISSING}
-    compared = [name for name in names if name not in fields or fields[name].compare]
+    defaults = {name: cls.__dict__[name] for name in names if name in cls.__dict__}
+    compared = [name for name in names if not cls.__annotations__[name].startswith("Aside[")]
     body = {
         name: value
         for name, value in cls.__dict__.items()
-        if name not in given and name not in ("__dict__", "__weakref__")
+        if name not in defaults and name not in ("__dict__", "__weakref__")
     }
     made: type[T] = type(
         cls.__name__,

@@ -11,9 +11,7 @@ Spans do not take part in equality: two trees are equal when they say the same.
 
 from __future__ import annotations
 
-from dataclasses import field
-
-from optdsl.records import record
+from optdsl.records import Aside, record
 from optdsl.source import Span
 
 
@@ -22,7 +20,7 @@ class Ident:
     """A name where it is written."""
 
     text: str
-    span: Span = field(compare=False)
+    span: Aside[Span]
 
 
 @record
@@ -30,7 +28,7 @@ class Docstring:
     """Text in quotes; `text` is the content, with common indentation removed."""
 
     text: str
-    span: Span = field(compare=False)
+    span: Aside[Span]
 
 
 # --- expressions ---------------------------------------------------------------------------------
@@ -41,7 +39,7 @@ class Number:
     """A literal; `text` as written (`1e-3`): formatting keeps it. Whole iff no `.` or `e`."""
 
     text: str
-    span: Span = field(compare=False)
+    span: Aside[Span]
 
 
 @record
@@ -49,7 +47,7 @@ class Boolean:
     """`true` or `false`."""
 
     value: bool
-    span: Span = field(compare=False)
+    span: Aside[Span]
 
 
 @record
@@ -57,7 +55,7 @@ class Name:
     """A name that is read, the built-in constants `pi` and `inf` included."""
 
     text: str
-    span: Span = field(compare=False)
+    span: Aside[Span]
 
 
 @record
@@ -66,7 +64,7 @@ class Unary:
 
     symbol: str
     operand: Expr
-    span: Span = field(compare=False)
+    span: Aside[Span]
 
 
 @record
@@ -76,7 +74,7 @@ class Binary:
     symbol: str
     left: Expr
     right: Expr
-    span: Span = field(compare=False)
+    span: Aside[Span]
 
 
 @record
@@ -85,7 +83,7 @@ class Keyword:
 
     name: Ident
     value: Expr
-    span: Span = field(compare=False)
+    span: Aside[Span]
 
 
 @record
@@ -95,7 +93,7 @@ class CallExpr:
     function: Ident
     args: tuple[Expr, ...]
     keywords: tuple[Keyword, ...]
-    span: Span = field(compare=False)
+    span: Aside[Span]
 
 
 Expr = Number | Boolean | Name | Unary | Binary | CallExpr
@@ -110,7 +108,7 @@ class Assign:
 
     target: Ident
     value: Expr
-    span: Span = field(compare=False)
+    span: Aside[Span]
 
 
 @record
@@ -119,7 +117,7 @@ class Update:
 
     target: Ident
     value: Expr
-    span: Span = field(compare=False)
+    span: Aside[Span]
 
 
 @record
@@ -132,8 +130,8 @@ class When:
     condition: Expr
     body: tuple[Stmt, ...]
     otherwise: tuple[Stmt, ...]
-    span: Span = field(compare=False)
-    otherwise_span: Span | None = field(default=None, compare=False)
+    span: Aside[Span]
+    otherwise_span: Aside[Span | None] = None
 
 
 @record
@@ -144,7 +142,7 @@ class Unsupported:
     """
 
     what: str
-    span: Span = field(compare=False)
+    span: Aside[Span]
     argument: Expr | None = None
     body: tuple[Stmt, ...] = ()
 
@@ -163,7 +161,7 @@ class IntervalExpr:
     high: Expr
     low_open: bool
     high_open: bool
-    span: Span = field(compare=False)
+    span: Aside[Span]
 
 
 @record
@@ -175,7 +173,7 @@ class HyperDecl:
     default: Expr
     interval: IntervalExpr | None
     doc: Docstring | None
-    span: Span = field(compare=False)
+    span: Aside[Span]
 
 
 @record
@@ -184,7 +182,7 @@ class ShapeExpr:
 
     name: Ident
     axis: Expr | None
-    span: Span = field(compare=False)
+    span: Aside[Span]
 
 
 @record
@@ -195,7 +193,7 @@ class SlotDecl:
     shape: ShapeExpr | None
     initial: Expr | None
     doc: Docstring | None
-    span: Span = field(compare=False)
+    span: Aside[Span]
 
 
 @record
@@ -205,7 +203,7 @@ class DefDecl:
     name: Ident
     params: tuple[Ident, ...]
     value: Expr
-    span: Span = field(compare=False)
+    span: Aside[Span]
 
 
 @record
@@ -213,7 +211,7 @@ class SparseDecl:
     """`sparse exact` or `sparse lazy`; `mode` as written."""
 
     mode: Ident
-    span: Span = field(compare=False)
+    span: Aside[Span]
 
 
 @record
@@ -221,7 +219,7 @@ class StepBlock:
     """`step:` and its statements; `span` covers the word `step`."""
 
     body: tuple[Stmt, ...]
-    span: Span = field(compare=False)
+    span: Aside[Span]
 
 
 @record
@@ -232,7 +230,7 @@ class UnsupportedBlock:
     """
 
     what: str
-    span: Span = field(compare=False)
+    span: Aside[Span]
     name: Ident | None = None
     condition: Expr | None = None
     body: tuple[Member | Stmt, ...] = ()
@@ -250,7 +248,7 @@ class Comment:
 
     text: str
     own_line: bool
-    span: Span = field(compare=False)
+    span: Aside[Span]
     depth: int = 0
 
 
@@ -264,6 +262,6 @@ class Spec:
     name: Ident
     doc: Docstring | None
     members: tuple[Member, ...]
-    span: Span = field(compare=False)
-    comments: tuple[Comment, ...] = field(default=(), compare=False)
-    blanks: tuple[int, ...] = field(default=(), compare=False)
+    span: Aside[Span]
+    comments: Aside[tuple[Comment, ...]] = ()
+    blanks: Aside[tuple[int, ...]] = ()

@@ -68,8 +68,24 @@ GENERATED = frozenset(
 )
 """Options of the generated constructors and methods of the generated classes."""
 
-MODULES = frozenset("self cls tf keras tensorflow math np numpy Any annotations".split())
-"""Names that the generated file itself needs."""
+MODULES = frozenset(
+    """self cls options rt tf keras tensorflow math np numpy Any annotations Bool Int Rate
+    Real""".split()
+)
+"""Names that the generated classes and functions themselves need."""
+
+RUNTIME = frozenset(
+    """API Annotated Bool Callable Core Fixed Int Interval Iterable Iterator KerasClass
+    KerasOptimizer Layout ModuleClass ModuleOptimizer NamedTuple Number OPTIONS Option Options
+    OptionsWithoutDecay Rate Real Rows Rule Saved Sequence Setting Shared State Step TypeVar
+    TypedDict Unpack Whole accumulate as_column as_gradient axes cast check_gradient
+    compute_dtype dataclass describe distinct_rows expanded filled float64 get_type_hints
+    initial_values inspect json keras_class known local made_state module_class numbers
+    on_replica re read read_param reduce_all reduce_any reduce_max reduce_mean reduce_min
+    reduce_norm reduce_sum reduced renamed scheduled settings state_names textwrap tf_variable
+    value_of warnings with_settings write write_everywhere write_rows written""".split()
+)
+"""Names at the top of a standalone file, which a class must not hide; a test checks the list."""
 
 OWNED_BY_KERAS = frozenset({"learning_rate", "weight_decay"})
 """Attributes of the base class that a specification may declare, as real hyperparameters."""
@@ -94,14 +110,14 @@ def why_reserved(name: str) -> str | None:
         return "is a name that the generated file needs"
     if name in BUILTINS:
         return "is a built-in name of Python"
-    return None
+    return "is an attribute of every class" if name == "mro" else None
 
 
 def why_reserved_class(name: str) -> str | None:
     """Why an optimizer cannot be called `name`; None if it can."""
     if name in KEYWORDS:
         return "is a keyword of Python"
-    if name in MODULES:
+    if name in MODULES or name in RUNTIME:
         return "is a name that the generated file needs"
     if name in BUILTINS:
         return "is a built-in name of Python"

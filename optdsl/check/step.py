@@ -36,8 +36,8 @@ class Flow:
 
 
 @dataclass(slots=True)
-class Step:
-    """What holds for the whole step.
+class Attempt:
+    """One attempt at checking the step.
 
     `as_real` are the locals that are whole in one branch and real in the other: they become real in
     both. They are found by checking; where `wider` is not empty at the end, the step is checked
@@ -49,7 +49,7 @@ class Step:
     wider: dict[str, syntax.When] = field(default_factory=dict)
 
 
-_MAX_ROUNDS = 8
+_MAX_ATTEMPTS = 8
 
 
 def check_step(body: tuple[syntax.Stmt, ...], scope: Scope) -> tuple[ir.Stmt, ...]:
@@ -57,14 +57,14 @@ def check_step(body: tuple[syntax.Stmt, ...], scope: Scope) -> tuple[ir.Stmt, ..
     scope = replace(scope, later=frozenset(_assigned(body)))
     as_real: frozenset[str] = frozenset()
     spent = scope.budget.nodes
-    for _ in range(_MAX_ROUNDS):
+    for _ in range(_MAX_ATTEMPTS):
         scope.budget.nodes = spent
-        step = Step(scope, as_real)
-        result = _block(body, Flow(), step)
-        if not step.wider:
+        attempt = Attempt(scope, as_real)
+        result = _block(body, Flow(), attempt)
+        if not attempt.wider:
             return result
-        as_real |= set(step.wider)
-    for name, when in step.wider.items():
+        as_real |= set(attempt.wider)
+    for name, when in attempt.wider.items():
         scope.error(
             "type-mismatch",
             when.condition.span,
@@ -102,42 +102,42 @@ def updates_param(body: tuple[syntax.Stmt, ...]) -> bool:
     return False
 
 
-def _block(body: tuple[syntax.Stmt, ...], flow: Flow, step: Step) -> tuple[ir.Stmt, ...]:
-    checked = (_statement(statement, flow, step) for statement in body)
+def _block(body: tuple[syntax.Stmt, ...], flow: Flow, attempt: Attempt) -> tuple[ir.Stmt, ...]:
+    checked = (_statement(statement, flow, attempt) for statement in body)
     return tuple(statement for statement in checked if statement is not None)
 
 
-def _statement(statement: syntax.Stmt, flow: Flow, step: Step) -> ir.Stmt | None:
+def _statement(statement: syntax.Stmt, flow: Flow, attempt: Attempt) -> ir.Stmt | None:
     match statement:
         case syntax.Assign():
-            return _assign(statement, flow, step)
+            return _assign(statement, flow, attempt)
         case syntax.Update():
-            return _update(statement, flow, step)
+            return _update(statement, flow, attempt)
         case syntax.When():
-            return _when(statement, flow, step)
+            return _when(statement, flow, attempt)
         case syntax.Unsupported(what, span):
-            step.scope.error("unsupported", span, f"`{what}` is not supported yet")
+            attempt.scope.error("unsupported", span, f"`{what}` is not supported yet")
             return None
         case _:
             assert_never(statement)
 
 
-def _value(expr: syntax.Expr, flow: Flow, step: Step) -> ir.Expr | None:
+def _value(expr: syntax.Expr, flow: Flow, attempt: Attempt) -> ir.Expr | None:
     """The value of a statement's expression, with what is known there."""
     hidden = flow.elsewhere | flow.hidden
-    scope = replace(step.scope, locals=flow.locals, hidden=hidden, reported=set())
+    scope = replace(attempt.scope, locals=flow.locals, hidden=hidden, reported=set())
     return infer_whole(expr, scope)
 
 
 # --- locals --------------------------------------------------------------------------------------
 
 
-def _assign(statement: syntax.Assign, flow: Flow, step: Step) -> ir.Let | None:
+def _assign(statement: syntax.Assign, flow: Flow, attempt: Attempt) -> ir.Let | None:
     name = statement.target
-    value = _value(statement.value, flow, step)
-    if not _can_assign(name, flow, step.scope):
+    value = _value(statement.value, flow, attempt)
+    if not _can_assign(name, flow, attempt.scope):
         return None
-    if value is not None and name.text in step.as_real and value.type.kind is Kind.INT:
+    if value is not None and name.text in attempt.as_real and value.type.kind is Kind.INT:
         value = real(value)
     flow.locals[name.text] = None if value is None else value.type
     if value is None:
@@ -184,14 +184,14 @@ def _can_assign(name: syntax.Ident, flow: Flow, scope: Scope) -> bool:
 # --- updates -------------------------------------------------------------------------------------
 
 
-def _update(statement: syntax.Update, flow: Flow, step: Step) -> ir.Set | None:
-    value = _value(statement.value, flow, step)
-    target = _target_type(statement.target, flow, step.scope)
+def _update(statement: syntax.Update, flow: Flow, attempt: Attempt) -> ir.Set | None:
+    value = _value(statement.value, flow, attempt)
+    target = _target_type(statement.target, flow, attempt.scope)
     if value is None or target is None:
         return None
     name = statement.target.text
     if value.type.kind is Kind.BOOL:
-        step.scope.error(
+        attempt.scope.error(
             "type-mismatch",
             statement.value.span,
             f"`{name}` holds real numbers, but this is a boolean",
@@ -200,7 +200,7 @@ def _update(statement: syntax.Update, flow: Flow, step: Step) -> ir.Set | None:
         return None
     shape = value.type.shape
     if not fits(shape, target.shape):
-        step.scope.error(
+        attempt.scope.error(
             "shape-mismatch",
             statement.value.span,
             f"`{name}` holds {describe_shape(target.shape)}, but this is {describe_shape(shape)}",
@@ -258,16 +258,16 @@ def _target_type(target: syntax.Ident, flow: Flow, scope: Scope) -> Type | None:
 # --- branches ------------------------------------------------------------------------------------
 
 
-def _when(statement: syntax.When, flow: Flow, step: Step) -> ir.If | None:
-    condition = _condition(statement.condition, flow, step)
+def _when(statement: syntax.When, flow: Flow, attempt: Attempt) -> ir.If | None:
+    condition = _condition(statement.condition, flow, attempt)
     then_flow = flow.branch()
-    then = _block(statement.body, then_flow, step)
+    then = _block(statement.body, then_flow, attempt)
     else_flow = flow.branch(then_flow)
-    orelse = _block(statement.otherwise, else_flow, step)
+    orelse = _block(statement.otherwise, else_flow, attempt)
     joins: list[tuple[str, Type]] = []
     for name, left in then_flow.locals.items():
         if name not in flow.locals and name in else_flow.locals:
-            joined = _join(name, left, else_flow.locals[name], statement, step)
+            joined = _join(name, left, else_flow.locals[name], statement, attempt)
             if joined is not None and condition is not None:
                 shape = broadcast(joined.shape, condition.type.shape)
                 joined = replace(joined, shape=shape)
@@ -284,14 +284,14 @@ def _when(statement: syntax.When, flow: Flow, step: Step) -> ir.If | None:
 
 
 def _join(
-    name: str, left: Type | None, right: Type | None, statement: syntax.When, step: Step
+    name: str, left: Type | None, right: Type | None, statement: syntax.When, attempt: Attempt
 ) -> Type | None:
     """The type of a local that both branches assign."""
     if left is None or right is None:
         return None
     joined = join(left, right)
     if joined is None:
-        step.scope.error(
+        attempt.scope.error(
             "type-mismatch",
             statement.condition.span,
             f"after this `when`, `{name}` is {describe_kind(left.kind)} or "
@@ -299,16 +299,16 @@ def _join(
             "assign the same kind of value in both branches",
         )
     elif left.kind is not right.kind:
-        step.wider[name] = statement
+        attempt.wider[name] = statement
     return joined
 
 
-def _condition(expr: syntax.Expr, flow: Flow, step: Step) -> ir.Expr | None:
-    condition = _value(expr, flow, step)
+def _condition(expr: syntax.Expr, flow: Flow, attempt: Attempt) -> ir.Expr | None:
+    condition = _value(expr, flow, attempt)
     if condition is None:
         return None
     if condition.type.kind is not Kind.BOOL:
-        step.scope.error(
+        attempt.scope.error(
             "type-mismatch",
             expr.span,
             f"the condition of `when` must be a boolean, but this is "
@@ -317,7 +317,7 @@ def _condition(expr: syntax.Expr, flow: Flow, step: Step) -> ir.Expr | None:
         )
         return None
     if isinstance(condition.type.shape, Tensor):
-        step.scope.error(
+        attempt.scope.error(
             "shape-mismatch",
             expr.span,
             "the condition of `when` must be one boolean, but this is "

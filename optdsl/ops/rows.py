@@ -81,6 +81,11 @@ def _always(value: float) -> Callable[[Interval], Interval]:
     return lambda _: iv.point(value)
 
 
+def _within(low: float, high: float) -> Callable[[Interval], Interval]:
+    """The interval of a function that takes all values between two, whatever its argument."""
+    return lambda x: iv.EMPTY if x.empty else iv.of(low, high)
+
+
 def _clip(np: Any, x: Any, low: Any, high: Any) -> Any:
     """NumPy's own `clip` gives the upper limit where that is below the lower one."""
     return np.maximum(np.minimum(x, high), low)
@@ -169,6 +174,7 @@ _FUNCTIONS = (
     _function("expm1", "x", Typing.REAL, numpy="expm1", interval=iv.expm1, roundings=8),
     # A rational function of degree 13 over 6.
     _function("tanh", "x", Typing.REAL, numpy="tanh", interval=iv.tanh, roundings=12),
+    _function("cos", "x", Typing.REAL, numpy="cos", interval=_within(-1, 1), slope=1, roundings=8),
     _function("floor", "x", Typing.REAL, numpy="floor", interval=iv.floor),
     _function("min", "a b", Typing.ARITHMETIC, also=("minimum",),
               numpy="minimum", plain=True, interval=iv.minimum,

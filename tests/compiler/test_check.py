@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import builtins
 import keyword
 from pathlib import Path
 
 import pytest
 
+import optdsl
 from optdsl import ir, parse, syntax
 from optdsl.check import check
 from optdsl.check import names as check_names
@@ -362,6 +364,39 @@ def test_reserved_names_are_those_of_the_real_classes() -> None:
     assert real <= check_names.BASE_ATTRIBUTES
     assert options <= known
     assert real | options >= check_names.BASE_ATTRIBUTES
+
+
+def test_reserved_class_names_are_those_of_a_standalone_file() -> None:
+    """Every class, function, constant and import at its top, but for what every file has."""
+    source = optdsl.compile("adafactor_lite").source(standalone=True)
+    found: set[str] = set()
+    for node in ast.parse(source).body:
+        match node:
+            case ast.ClassDef(name=name) | ast.FunctionDef(name=name):
+                found.add(name)
+            case ast.Assign(targets=[ast.Name(name)]) | ast.AnnAssign(target=ast.Name(name)):
+                found.add(name)
+            case ast.Import(names=names) | ast.ImportFrom(names=names):
+                found |= {one.asname or one.name for one in names}
+    own = {"AdafactorLite", "AdafactorLiteModule"}
+    found = {name for name in found - own if not name.startswith("_")}
+    assert found - check_names.MODULES <= check_names.RUNTIME
+    assert found >= check_names.RUNTIME
+
+
+NAMES = ["re", "json", "warnings", "tf", "keras", "Step", "Any"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_optimizers_that_would_hide_what_their_file_needs(name: str) -> None:
+    text = f"optimizer {name}:\n    step:\n        param <- param - grad\n"
+    (found,) = optdsl.compile(text).diagnostics
+    assert found.code == "reserved-name"
+
+
+@pytest.mark.parametrize("name", ["mro", "options", "rt", "Real"])
+def test_hyperparameters_that_their_class_cannot_have(name: str) -> None:
+    assert errors("param <- param", declarations=f"hyper {name} = 0.5")[0][0] == "reserved-name"
 
 
 def test_reserved_names_are_those_of_python() -> None:

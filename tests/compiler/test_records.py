@@ -1,5 +1,7 @@
 """Records behave as frozen dataclasses do."""
 
+from __future__ import annotations
+
 import copy
 import pickle
 from dataclasses import FrozenInstanceError, dataclass, field
@@ -7,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from optdsl.records import record, replace
+from optdsl.records import Aside, record, replace
 
 
 @record
@@ -16,7 +18,7 @@ class Point:
 
     x: int
     y: int = 2
-    remark: str = field(default="", compare=False)
+    remark: Aside[str] = ""
 
     @property
     def total(self) -> int:

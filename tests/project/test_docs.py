@@ -33,7 +33,7 @@ def test_the_readme_shows_the_real_rule() -> None:
     real = optdsl.compile(ROOT / "specs" / "amsgrad.opt").optimizer
     assert shown is not None
     assert real is not None
-    assert shown.step == real.step
+    assert [case.step for case in shown.cases] == [case.step for case in real.cases]
     assert [hyper.interval for hyper in shown.hypers] == [hyper.interval for hyper in real.hypers]
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
+import tensorflow as tf
 
-from support.trials import PATHS, agree, trial
+from support.trials import PATHS, agree, loaded, trial
 
 _RATE = "param <- param - 0.5 * grad"
 
@@ -120,6 +121,23 @@ RULES = {
         "    unseen = param",
         _RATE,
     ),
+    "a branch of a `when` without a result": (
+        "slot a; hyper flag: bool = true",
+        "when flag:",
+        "    a <- grad",
+        "otherwise:",
+        "    when any(grad > 0):",
+        "        unused = grad",
+        "    otherwise:",
+        "        when rank > 1:",
+        "            unread = t",
+        "when not flag:",
+        "    when t > 1:",
+        "        unheard = param",
+        "otherwise:",
+        "    a <- 2 * a",
+        "param <- param - a",
+    ),
     # --- literals alone
     "a condition of literals": (
         "slot a",
@@ -144,6 +162,16 @@ RULES = {
         "    y = sqrt(4)",
         "    a <- grad * y / x",
         "param <- param - a * x + y",
+    ),
+    "slots that start from literals": (
+        "slot a: scalar = sign(sign(max(1, pi))); slot b = where(min(pi, 0.25) < 1, abs(0 - 2), 3)",
+        "a <- a + sqrt(sqrt(16))",
+        "b <- b * exp(log(2)) + grad",
+        "param <- param - a * b",
+    ),
+    "slots that start from hyperparameters, rounded once": (
+        "hyper n: int = -1; hyper rate = 0.3; slot a = (0.03 + 0.5)^n; slot b: scalar = rate / 7",
+        "param <- param - 0.5 * grad * a - b",
     ),
     "long chains of literals": (
         "hyper rate = 0.5 in [0, 1]; slot a",
@@ -201,3 +229,23 @@ def test_rule(name: str, mode: str, path: str) -> None:
     kind = "rows, then none" if path == "eager" else "rows"
     trials = [trial((4, 3), seed=1), trial((4, 3), kind=kind, seed=2)]
     agree(rule(*RULES[name]), trials, path, sparse_mode=mode, jit_compile=False)
+
+
+def test_literals_that_slots_start_from_where_a_function_makes_the_variable() -> None:
+    text = rule(*RULES["slots that start from literals"])
+    optimizer, made = loaded(text)[1].DrawnModule(jit_compile=False), []
+
+    @tf.function(autograph=False)
+    def step() -> None:
+        if not made:
+            made.append(tf.Variable(tf.fill([3], 20.0)))
+        optimizer.apply([tf.ones([3])], made)
+
+    step()
+    assert made[0].numpy().tolist() == [5.0] * 3
+
+
+@pytest.mark.parametrize("mode", [None, "exact", "lazy"])
+def test_no_mode_is_that_of_the_rule(mode: str | None) -> None:
+    text = rule("slot a; sparse lazy", "a <- a + grad", "param <- 0.5 * param + a")
+    agree(text, [trial((4, 3), kind="rows")], sparse_mode=mode, jit_compile=False)

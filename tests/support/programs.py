@@ -13,113 +13,11 @@ What cannot: values that are not finite, and numbers so large or small that they
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from enum import IntEnum
 
 from hypothesis import strategies as st
 
-from optdsl.check.names import why_reserved
-
-_HEAD = """\
-optimizer Drawn:
-    hyper lr         = 0.125 in [0, 1]
-    hyper decay      = 0.5 in [0, 1)
-    hyper k: int     = 2 in [1, 5]
-    hyper n: int     = 0 in [-2, 2]
-    hyper flag: bool = true
-    hyper off: bool  = false
-"""
-_MACROS = """\
-    def mixed(x, y) = x * decay + y * (1 - decay)
-    def kept(x) = x
-"""
-
-
-class Size(IntEnum):
-    """How large a value is at most. A value of a size fits wherever one of a larger size does.
-
-    But for ROW and REDUCED, of which neither fits the other.
-    """
-
-    LITERAL = 0
-    STEP = 1
-    VARIABLE = 2
-    ROW = 3
-    REDUCED = 4
-    TENSOR = 5
-
-    def fits(self, other: Size) -> bool:
-        return self == other or (self < other and (self, other) != (Size.ROW, Size.REDUCED))
-
-    def joined(self, other: Size) -> Size:
-        """The size of an operation on both."""
-        larger = max(self, other)
-        return larger if min(self, other).fits(larger) else Size.TENSOR
-
-
-_SHAPES = {
-    Size.VARIABLE: ": scalar",
-    Size.ROW: ": row",
-    Size.REDUCED: ": reduced({axis})",
-    Size.TENSOR: "",
-}
-_NAMES = [
-    name
-    for name in """a b c m v a_2 old_a old_a_ old_b hyper hyper_ mask mask_ part part_2 s s_ shape
-    t_real x y scalars scalar state value then then_2 count index dtype like ids fields rule core
-    update initial one_minus_decay lr_times_decay minus_k filled reduced_ total_
-    condition""".split()
-    if why_reserved(name) is None
-]
-_LITERALS = ("0", "1", "2", "0.1", "0.5", "pi", "3e-2")
-_HYPERS = ("lr", "decay", "k", "n", "2", "0.5", "pi")
-_PER_STEP = (*_HYPERS, "t", "(t % 3)", "(1 - decay^t)", "lr / t")
-_DIMS = ("rank", "rows", "cols", "size")
-_WHOLE = ("k", "n", "2", "-k % 3", "min(k, 2)", "sign(n)")
-_WHOLE_PER_STEP = (*_WHOLE, "t", "t - k", "sign(t - 2)")
-_WHOLE_TWO = ("({} + {})", "({} - {})", "min({}, {})", "max({}, {})", "{} % (abs({}) + 1)")
-_ONE = (
-    "-{}",
-    "abs({})",
-    "sign({})",
-    "floor({})",
-    "tanh({})",
-    "sqrt(abs({}))",
-    "log(abs({}) + 1)",
-    "log1p(abs({}))",
-    "exp(-abs({}))",
-    "expm1(-abs({}))",
-    "abs({})^k",
-    "(abs({}) + 0.5)^n",
-    "tanh({})^2",
-    "(abs({}) + 1)^-decay",
-    "clip({}, -2, 2)",
-    "clip({}, n, k)",
-    "kept({})",
-    # what folds, or is the same twice
-    "0 * {}",
-    "({} + 0)",
-    "{} * 1",
-    "{}^1",
-    "-(-{})",
-    "({0} - {0})",
-    "max({0}, {0})",
-    "sign(sign({}))",
-)
-_TWO = (
-    "({} + {})",
-    "({} - {})",
-    "({} * {})",
-    "{} / (abs({}) + 1)",
-    "{} % (abs({}) + 1)",
-    "min({}, {})",
-    "max({}, {})",
-    "mixed({}, {})",
-    "clip({}, {}, 0.3)",
-    "clip(decay, {}, {})",
-)
-_REDUCTIONS = ("sum", "mean", "norm", "amax", "amin")
-_COMPARISONS = ("<", "<=", ">", ">=", "==", "!=")
-_LOGIC = ("not ({})", "({} and {})", "({} or {})", "({}) == ({})", "({}) != ({})")
+from support import words
+from support.words import Size
 
 
 class _Writer:
@@ -131,20 +29,24 @@ class _Writer:
 
     def __init__(self, draw: st.DrawFn, slots: dict[str, Size], axis: str) -> None:
         self.draw, self.slots, self.axis = draw, slots, axis
-        self.unused = (name for name in draw(st.permutations(_NAMES)) if name not in slots)
+        self.unused = (name for name in draw(st.permutations(words.NAMES)) if name not in slots)
         self.numbers = iter(range(1000))
         self.tensors: tuple[str, ...] = ("grad", "param", "old(param)")
         self.tensors += tuple(f for slot in self.of(Size.TENSOR) for f in (slot, f"old({slot})"))
         self.values: dict[Size, tuple[str, ...]] = {
-            Size.LITERAL: _LITERALS,
-            Size.STEP: _PER_STEP,
-            Size.VARIABLE: _DIMS,
+            Size.LITERAL: words.LITERALS,
+            Size.STEP: words.PER_STEP,
+            Size.VARIABLE: words.DIMS,
             **dict.fromkeys((Size.ROW, Size.REDUCED), ()),
             Size.TENSOR: ("grad", "param", "old(param)"),
         }
         for slot, size in slots.items():
             self.values[size] += (slot, f"old({slot})")
-        self.wholes = {Size.LITERAL: "0123", Size.STEP: _WHOLE_PER_STEP, Size.VARIABLE: _DIMS}
+        self.wholes = {
+            Size.LITERAL: "0123",
+            Size.STEP: words.WHOLE_PER_STEP,
+            Size.VARIABLE: words.DIMS,
+        }
         self.questions: dict[Size, tuple[str, ...]] = {
             **dict.fromkeys(Size, ()),
             Size.LITERAL: ("true", "false"),
@@ -181,7 +83,7 @@ class _Writer:
             case 0 | 1 | 2:
                 return self.readable(size, self.values)
             case 3 | 4 | 5:
-                return self.pick(_ONE).format(self.value(size, depth - 1))
+                return self.pick(words.ONE).format(self.value(size, depth - 1))
             case 6 | 7 if size >= Size.VARIABLE:
                 return self.reduced(size, depth - 1)
             case 8:
@@ -189,9 +91,11 @@ class _Writer:
                 return f"where({self.question(size, depth - 1)}, {yes}, {no})"
             case 9:
                 return self.whole(size, depth - 1)
+            case 10 if size > Size.LITERAL:
+                return self.value(Size.LITERAL, depth)
             case _:
                 parts = self.value(size, depth - 1), self.value(size, depth - 1)
-                return self.pick(_TWO).format(*parts)
+                return self.pick(words.TWO).format(*parts)
 
     def whole(self, size: Size, depth: int) -> str:
         """A whole number."""
@@ -200,7 +104,7 @@ class _Writer:
         parts = self.whole(size, depth - 1), self.whole(size, depth - 1)
         if self.chance(4):
             return f"where({self.question(size, 0)}, {parts[0]}, {parts[1]})"
-        return self.pick(_WHOLE_TWO).format(*parts)
+        return self.pick(words.WHOLE_TWO).format(*parts)
 
     def axes(self, size: Size) -> tuple[str, ...]:
         """What a reduction may say, for its result to fit a size."""
@@ -219,14 +123,16 @@ class _Writer:
         """What is a tensor, whatever else is in it."""
         if depth > 0 and self.chance(4):
             axes = [self.pick(self.axes(Size.TENSOR)[1:]) for _ in range(2)]
-            parts = [f"{self.pick(_REDUCTIONS)}({self.pick(self.tensors)}{axis})" for axis in axes]
-            return self.pick(_TWO[:5]).format(*parts)
+            parts = [
+                f"{self.pick(words.REDUCTIONS)}({self.pick(self.tensors)}{axis})" for axis in axes
+            ]
+            return self.pick(words.TWO[:5]).format(*parts)
         return f"{self.pick(self.tensors)} * {self.value(Size.TENSOR, depth)}"
 
     def reduced(self, size: Size, depth: int) -> str:
         """A reduction that fits a size."""
         inner = self.tensor(depth)
-        return f"{self.pick(_REDUCTIONS)}({inner}{self.pick(self.axes(size))})"
+        return f"{self.pick(words.REDUCTIONS)}({inner}{self.pick(self.axes(size))})"
 
     def question(self, size: Size, depth: int) -> str:
         """A boolean."""
@@ -237,7 +143,7 @@ class _Writer:
                 return f"is_finite({self.value(size, depth)})"
             case 2 if depth > 0:
                 parts = self.question(size, depth - 1), self.question(size, depth - 1)
-                return self.pick(_LOGIC).format(*parts)
+                return self.pick(words.LOGIC).format(*parts)
             case 3 | 4 if size >= Size.VARIABLE:
                 one = self.compared(self.tensor(depth - 1), self.value(size, 0))
                 return f"{self.pick(('any', 'all'))}({one}{self.pick(self.axes(size))})"
@@ -245,7 +151,7 @@ class _Writer:
                 return self.compared(self.value(size, depth), self.value(size, depth))
 
     def compared(self, left: str, right: str) -> str:
-        return f"{left} {self.pick(_COMPARISONS)} {right}"
+        return f"{left} {self.pick(words.COMPARISONS)} {right}"
 
     # --- statements
 
@@ -321,59 +227,62 @@ class _Writer:
     def branches(self, depth: int) -> Iterator[str]:
         """A `when`; locals that both branches bind can be read after it."""
         asked = self.draw(st.sampled_from([Size.LITERAL, Size.STEP, Size.STEP, Size.VARIABLE]))
-        condition = self.question(asked, 2)
+        is_static = asked is Size.STEP and self.chance(2)
+        condition = self.pick(words.STATIC) if is_static else self.question(asked, 2)
         joins = [(self.name(), self.chance(4)) for _ in range(self.draw(st.integers(0, 2)))]
         ends: list[list[tuple[str, Size]]] = []
         two = bool(joins) or not self.chance(3)
         for head in (f"when {condition}:", "otherwise:")[: 1 + two]:
-            before = dict(self.values), dict(self.questions), self.tensors
-            lines, bound = self.branch(joins, depth)
-            yield from (head, *(f"    {line}" for line in lines))
-            ends.append(bound)
-            self.values, self.questions, self.tensors = before
+            yield head
+            ends.append([])
+            yield from self.inside(self.branch(joins, ends[-1], depth))
         for (name, _), (then, then_size), (orelse, else_size) in zip(joins, *ends, strict=False):
             kind = orelse if then == "number" else then
             self.bind(name, kind, asked.joined(then_size).joined(else_size))
 
     def branch(
-        self, joins: list[tuple[str, bool]], depth: int
-    ) -> tuple[list[str], list[tuple[str, Size]]]:
-        """Lines, and the kind and size of each local that both branches bind."""
-        lines, bound = [], []
+        self, joins: list[tuple[str, bool]], bound: list[tuple[str, Size]], depth: int
+    ) -> Iterator[str]:
+        """A branch that binds locals; `bound` receives the kind and size of each."""
         for name, is_question in joins:
             size = self.draw(st.sampled_from(Size))
             kinds = ["number", "number", "whole", *["tensor"] * (size is Size.TENSOR)]
             kind, value = self.bound(size, "question" if is_question else self.pick(kinds))
             bound.append((kind, size))
-            lines.append(f"{name} = {value}")
-        lines += self.quiet(depth) if self.chance(3) else self.block(depth)
-        return lines, bound
+            yield f"{name} = {value}"
+        yield from self.quiet(2) if self.chance(3) else self.block(depth)
+
+    def inside(self, lines: Iterator[str]) -> Iterator[str]:
+        """Lines, indented, whose locals are not seen after them."""
+        before = dict(self.values), dict(self.questions), self.tensors
+        yield from (f"    {line}" for line in lines)
+        self.values, self.questions, self.tensors = before
 
     def quiet(self, depth: int) -> Iterator[str]:
         """Statements that leave nothing: a branch of locals, or of slots that stay as they are."""
-        match self.draw(st.integers(0, 3 if depth else 2)):
+        match self.draw(st.integers(0, 3 if depth > 0 else 1)):
             case 0:
                 slot = self.pick(self.slots)
                 yield f"{slot} <- {slot}"
-            case 1 | 2:
+            case 1:
                 yield self.local()
             case _:
                 yield f"when {self.question(Size.VARIABLE, 1)}:"
-                yield from (f"    {line}" for line in self.quiet(depth - 1))
+                yield from self.inside(self.quiet(depth - 1))
                 if self.chance(2):
                     yield "otherwise:"
-                    yield from (f"    {line}" for line in self.quiet(depth - 1))
+                    yield from self.inside(self.quiet(depth - 1))
 
     def initial(self, size: Size) -> str:
         """The value of a slot before the first step, of hyperparameters and `param`."""
         start = _Writer(self.draw, {}, self.axis)
         start.tensors = ("param",)
         start.values |= {
-            Size.STEP: _HYPERS,
-            Size.VARIABLE: ("norm(param)",),
-            Size.TENSOR: ("param",),
+            Size.STEP: words.HYPERS,
+            Size.VARIABLE: ("norm(param)", "0"),
+            Size.TENSOR: ("param", "0"),
         }
-        start.wholes |= {Size.STEP: _WHOLE, Size.VARIABLE: ()}
+        start.wholes |= {Size.STEP: words.WHOLE, Size.VARIABLE: ()}
         start.questions |= {Size.STEP: ("flag", "off"), Size.VARIABLE: ("mean(param) > 0",)}
         return start.value(size, self.draw(st.integers(0, 2)))
 
@@ -391,20 +300,20 @@ def _written(
 ) -> str:
     """A whole specification."""
     declared = "".join(
-        f"    slot {name}{_SHAPES[size].format(axis=axis)} = {initial[name]}\n"
+        f"    slot {name}{words.SHAPES[size].format(axis=axis)} = {initial[name]}\n"
         for name, size in slots.items()
     )
     step = "".join(f"        {line}\n" for line in lines)
-    return f"{_HEAD}{declared}{_MACROS}    sparse {sparse}\n    step:\n{step}"
+    return f"{words.HEAD}{declared}{words.MACROS}    sparse {sparse}\n    step:\n{step}"
 
 
 @st.composite
 def programs(draw: st.DrawFn) -> str:
     """A specification that is valid for every variable."""
     axis = draw(st.sampled_from(["0", "1", "-1", "-2"]))
-    some = st.sampled_from([*_SHAPES, Size.TENSOR])
+    some = st.sampled_from([*words.SHAPES, Size.TENSOR])
     sizes = [Size.TENSOR, Size.TENSOR, *draw(st.lists(some, min_size=1, max_size=4))]
-    slots = dict(zip(draw(st.permutations(_NAMES)), sizes, strict=False))
+    slots = dict(zip(draw(st.permutations(words.NAMES)), sizes, strict=False))
     writer = _Writer(draw, slots, axis)
     initial = {name: writer.initial(size) for name, size in slots.items()}
     lines = [*writer.block(2, least=2), writer.updated_param()]
