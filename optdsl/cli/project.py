@@ -82,7 +82,7 @@ def _settings(path: Path, table: dict[str, Any]) -> Project:
         raise Failure(f"{where}: `output` must be the name of a folder")
     if classes is not None and classes not in CLASSES:
         raise Failure(f"{where}: `classes` must be one of {', '.join(CLASSES)}")
-    if standalone not in (None, True, False):
+    if not isinstance(standalone, bool | None):
         raise Failure(f"{where}: `standalone` must be true or false")
     folder = _seen(path.parent)
     return Project(

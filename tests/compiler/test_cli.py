@@ -462,6 +462,48 @@ def test_explain(name: str) -> None:
     assert "sparse" in result.stdout.lower()
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_explain_json(name: str) -> None:
+    found = json.loads(run("explain", name, "--format", "json").stdout)
+    facts = optdsl.compile(name).facts
+    assert facts is not None
+    assert found["optimizer"] == facts.optimizer.name
+    assert [one["name"] for one in found["hyperparameters"]] == [
+        hyper.name for hyper in facts.optimizer.hypers
+    ]
+    assert [one["bytes_per_parameter"] for one in found["cases"]] == [
+        known.cost.bytes_per_parameter for known in facts.cases
+    ]
+
+
+def test_explain_json_of_one_rule() -> None:
+    found = json.loads(run("explain", "amsgrad", "--format", "json").stdout)
+    assert found["hyperparameters"][1] == {
+        "name": "beta_1",
+        "kind": "real",
+        "default": 0.9,
+        "interval": "[0, 1)",
+        "doc": "Decay rate of the first moment.",
+    }
+    (case,) = found["cases"]
+    assert case["equations"][0] == "m <- beta_1 * m + (1 - beta_1) * grad"
+    assert [slot["name"] for slot in case["slots"]] == ["m", "v", "v_max"]
+    assert (case["slots"][0]["shape"], case["slots"][0]["initial"]) == ("param", "0")
+    assert case["bytes_per_parameter"] == 12
+    assert case["once_per_step"]["one_minus_beta_1_to_the_t"] == "1 - beta_1^t"
+    assert case["sparse"]["mode"] == "exact"
+    assert case["not_proved"] == []
+
+
+def test_explain_markdown() -> None:
+    words = run("explain", "amsgrad").stdout
+    page = run("explain", "amsgrad", "--format", "md").stdout
+    assert page.startswith("# AMSGrad: Adam whose second-moment estimate never decreases.\n")
+    assert "\n\n## Equations\n\n    m <- beta_1 * m + (1 - beta_1) * grad\n" in page
+    lines = [line.removeprefix("## ") for line in page.splitlines()[1:] if line]
+    assert lines == [line for line in words.splitlines()[1:] if line]
+
+
 def test_explain_a_wrong_spec(folder: Path) -> None:
     (folder / "wrong.opt").write_text(WRONG)
     result = run("explain", "wrong.opt")

@@ -106,6 +106,10 @@ def test_the_nearest_settings_count(project: Path, monkeypatch: pytest.MonkeyPat
             "[tool.optdsl]\nclasses = ['keras']",
             "`pyproject.toml`: [tool.optdsl]: `classes` must be one of keras, module, all",
         ),
+        (
+            "[tool.optdsl]\nstandalone = 1",
+            "`pyproject.toml`: [tool.optdsl]: `standalone` must be true or false",
+        ),
         ("[tool.optdsl]\nspecs = ['nothing.opt']", "there is no file `nothing.opt`"),
         ("[tool.optdsl]\nspecs = ['nothing']", "there is no file or rule `nothing`"),
         ("[tool.optdsl]\nspecs = ['inner']", "the folder `inner` has no .opt file"),

@@ -22,20 +22,37 @@ _INDENT = "    "
 
 def explain(facts: Facts) -> str:
     """What an optimizer does, for a person: text that ends in a newline."""
+    return "\n\n".join("\n".join(section) for section in _sections(facts)) + "\n"
+
+
+def explain_markdown(facts: Facts) -> str:
+    """The same as a Markdown page."""
+    title, *sections = _sections(facts)
+    lines = [f"# {' '.join(title)}"]
+    for line in (line for section in sections for line in section):
+        if line.startswith(_INDENT):
+            lines.append(line)  # indented text is shown as it is
+        else:
+            lines += ["", f"## {line}", ""]
+    return "\n".join(lines) + "\n"
+
+
+def _sections(facts: Facts) -> list[list[str]]:
+    """A title, and parts that are a heading and indented lines."""
     optimizer = facts.optimizer
     title = optimizer.doc.strip().split("\n\n")[0].replace("\n", " ")
     (known,) = facts.cases
     case = known.case
     sections = (
         _wrapped(f"{optimizer.name}: {title}" if title else optimizer.name),
-        ["Equations", *_indented(_equations(case.step, 0))],
+        ["Equations", *_indented(equations(case.step, 0))],
         _hypers(optimizer),
         _state(case, known.cost),
         _once(case, optimizer.hypers),
         _sparse(case.sparse, known.sparsity),
         _domain(known.domain, facts.source),
     )
-    return "\n\n".join("\n".join(section) for section in sections if section) + "\n"
+    return [section for section in sections if section]
 
 
 # --- text ----------------------------------------------------------------------------------------
@@ -72,15 +89,16 @@ def _count(number: int, noun: str) -> str:
 # --- sections ------------------------------------------------------------------------------------
 
 
-def _equations(body: tuple[ir.Stmt, ...], depth: int) -> list[str]:
+def equations(body: tuple[ir.Stmt, ...], depth: int) -> list[str]:
+    """The statements as they are written, a line each."""
     lines = []
     for statement in body:
         lines.append(_INDENT * depth + statement.equation)
         if isinstance(statement, ir.If):
-            lines += _equations(statement.then, depth + 1)
+            lines += equations(statement.then, depth + 1)
             if statement.orelse:
                 lines.append(_INDENT * depth + "otherwise:")
-                lines += _equations(statement.orelse, depth + 1)
+                lines += equations(statement.orelse, depth + 1)
     return lines
 
 
@@ -108,7 +126,7 @@ def _state(case: ir.Case, total: Cost) -> list[str]:
     large = [f"{bytes_} bytes per parameter in float32"] if bytes_ else []
     title = f"State: {' and '.join([*large, *(f'`{name}`' for name in total.smaller)])}"
     rows = [
-        (slot.name, size(slot), f"starts at {_text(slot.initial)}", " ".join(slot.doc.split()))
+        (slot.name, size(slot), f"starts at {text(slot.initial)}", " ".join(slot.doc.split()))
         for slot in case.slots
     ]
     return [title, *_indented(_table(rows)), *_indented([moved])]
@@ -116,7 +134,7 @@ def _state(case: ir.Case, total: Cost) -> list[str]:
 
 def _once(case: ir.Case, hypers: tuple[ir.Hyper, ...]) -> list[str]:
     lowered = lower(case, hypers)
-    scalars = [(scalar.name, _text(scalar.value)) for scalar in lowered.scalars]
+    scalars = [(scalar.name, text(scalar.value)) for scalar in lowered.scalars]
     rows = [(name, f"= {text}") for name, text in scalars if name != text]
     given = [name for name, text in scalars if name == text]
     lines = _table(rows) if rows else []
@@ -174,7 +192,8 @@ _SIGNS = {op.name: op.symbol for op in OPS.values() if op.symbol}
 # --- expressions ---------------------------------------------------------------------------------
 
 
-def _text(expr: ir.Expr) -> str:
+def text(expr: ir.Expr) -> str:
+    """An expression as one writes it."""
     return format_expr(_surface(expr))
 
 
