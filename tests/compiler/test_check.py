@@ -16,6 +16,7 @@ from optdsl.check import names as check_names
 from optdsl.check.shapes import broadcast, covers, fits
 from optdsl.diagnostics import Diagnostic
 from optdsl.ir import Kind, PerStep, PerVariable, Role, Tensor, Type
+from optdsl.resources import option_names
 from optdsl.source import SourceFile, Span
 
 SPECS = sorted((Path(__file__).parents[2] / "specs").glob("*.opt"))
@@ -351,6 +352,8 @@ def test_reserved_names_are_those_of_the_real_classes() -> None:
     import keras
     import tensorflow as tf
 
+    from optdsl.runtime.tensorflow.options import OPTIONS
+
     real = {
         name
         for cls in (keras.optimizers.Optimizer, tf.Module)
@@ -360,10 +363,11 @@ def test_reserved_names_are_those_of_the_real_classes() -> None:
     optimizer = keras.optimizers.SGD(0.1)
     own = set(vars(keras.optimizers.Optimizer(0.1))) | {"weight_decay"}
     options = {name for name in own if not name.startswith("_") and hasattr(optimizer, name)}
-    known = check_names.BASE_ATTRIBUTES | check_names.GENERATED
+    known = check_names.BASE_ATTRIBUTES | option_names()
     assert real <= check_names.BASE_ATTRIBUTES
     assert options <= known
     assert real | options >= check_names.BASE_ATTRIBUTES
+    assert option_names() == OPTIONS.keys()
 
 
 def test_reserved_class_names_are_those_of_a_standalone_file() -> None:
