@@ -220,11 +220,12 @@ def spelling(op: Op, target: Target) -> str:
 
 def _on_numbers(expr: Call, here: Surroundings) -> tuple[Document, int]:
     """A call on numbers that Python might refuse: the target gives what IEEE arithmetic gives."""
-    args = [constant(expression(arg, here), arg.type.kind, here) for arg in expr.args]
     op = OPS[expr.op]
-    if op.name in OPERATORS:
-        left, right = args
-        return (left, Line(), f"{op.symbol} ", right), _PRECEDENCE[op.symbol]
+    args = [constant(expression(arg, here), arg.type.kind, here) for arg in expr.args]
+    if op.name in OPERATORS:  # a tensor on one side is enough
+        rank = _PRECEDENCE[op.symbol]
+        right = _grouped(expr.args[1], rank + 1, here)
+        return (args[0], Line(), f"{op.symbol} ", right), rank
     return call(spelling(op, here.target), *args), _ATOM
 
 

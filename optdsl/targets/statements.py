@@ -61,7 +61,7 @@ class Writer:
 
 def writer(here: Surroundings, targets: Mapping[str, Type] | None = None) -> Writer:
     """What writes statements among the names of `here`."""
-    taken = {*here.names, *here.names.values()}
+    taken = {*here.names, *here.names.values(), *here.fixed}
     candidates = (f"part_{number}" if number > 1 else "part" for number in count(1))
     parts = (name for name in candidates if name not in taken)
     return Writer(here, parts, targets or {}, count(1))
