@@ -20,16 +20,27 @@ def as_gradient(grad: Any, param: tf.Variable) -> Any:
     Raises:
         ValueError: it is none of these.
     """
+    what = f"the gradient of {param.name}"
+    parts: tuple[Any, ...] = (grad,)
+    if isinstance(grad, tf.IndexedSlices):
+        parts = (grad.values, grad.indices)
     try:
-        if not isinstance(grad, tf.IndexedSlices):
-            return tf.convert_to_tensor(grad)
-        values, ids = map(tf.convert_to_tensor, (grad.values, grad.indices))
+        values, *ids = map(tf.convert_to_tensor, parts)
     except (TypeError, ValueError):
-        what = f"the gradient of {param.name} is a {type(grad).__name__}"
-        raise ValueError(f"{what}, not a tensor or an IndexedSlices") from None
-    if ids.dtype.is_integer and ids.dtype not in (tf.int32, tf.int64):
-        ids = tf.cast(ids, tf.int64)
-    return tf.IndexedSlices(values, ids)
+        kind = type(grad).__name__
+        raise ValueError(
+            f"{what} must be a tensor or an IndexedSlices, got {kind}"
+        ) from None
+    if values.dtype.is_integer:
+        values = tf.cast(values, tf.float64)
+    if not ids:
+        return values
+    if not values.shape[:1].is_compatible_with(ids[0].shape):
+        rows = f"rows of shape {values.shape} for ids of shape {ids[0].shape}"
+        raise ValueError(f"{what} has {rows}")
+    if ids[0].dtype.is_integer and ids[0].dtype not in (tf.int32, tf.int64):
+        ids[0] = tf.cast(ids[0], tf.int64)
+    return tf.IndexedSlices(values, ids[0])
 
 
 def numbers(grad: Any) -> tf.Tensor:
@@ -52,7 +63,7 @@ def check_gradient(grad: Any, param: tf.Variable) -> list[tf.Operation]:
             has ids and the variable no rows.
     """
     what, shape, values = f"the gradient of {param.name}", param.shape, numbers(grad)
-    if not (values.dtype.is_floating or values.dtype.is_integer):
+    if not values.dtype.is_floating:
         raise ValueError(f"{what} is {values.dtype.name}, not real")
     if isinstance(grad, tf.Tensor):
         if not values.shape.is_compatible_with(shape):
