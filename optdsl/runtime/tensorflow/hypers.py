@@ -19,9 +19,11 @@ from optdsl.runtime.tensorflow.kinds import (
     whole_number,
 )
 
-Number = float | Callable[..., Any] | tf.Variable | keras.Variable
-"""A real hyperparameter: a number, a schedule, a callable without arguments, or a
-variable, which is followed."""
+Number = float | Callable[..., Any]
+"""A real hyperparameter: a number, a schedule, or a callable without arguments.
+
+A variable of TensorFlow or Keras, which have no type information, is followed.
+"""
 
 
 class Followed:

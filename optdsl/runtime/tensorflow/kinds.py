@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from numbers import Integral
-from numbers import Real as AnyReal
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any, NamedTuple
 
 import tensorflow as tf
@@ -86,9 +86,7 @@ def plain_scalar(value: Any) -> Any:
     """
     if isinstance(value, int | float):
         return value
-    if isinstance(value, Integral):
-        return int(value)
-    if isinstance(value, AnyReal):
+    if isinstance(value, Decimal | Fraction):
         return float(value)
     if isinstance(value, tf.Tensor) and hasattr(value, "numpy"):
         value = value.numpy()
