@@ -65,7 +65,8 @@ class Kind(NamedTuple):
         """The same and None; with `zero`, 0 is another word for None."""
 
         def accept(value: Any) -> Any:
-            off = zero and not isinstance(value, bool) and plain_scalar(value) == 0
+            number = plain_scalar(value) if zero else None
+            off = number == 0 and not isinstance(number, bool)
             return None if value is None or off else self.accept(value)
 
         return Kind(f"{self.allowed.replace(' or ', ', ')} or None", accept)
@@ -164,7 +165,8 @@ def floating_dtype() -> Kind:
     allowed = (tf.float16, tf.bfloat16, tf.float32, tf.float64)
 
     def accept(value: Any) -> tf.DType:
-        if isinstance(value, int | float):  # TensorFlow knows its dtypes by number
+        has_one = hasattr(value, "dtype") and not isinstance(value, type)
+        if has_one or isinstance(value, int | float):  # TensorFlow numbers its dtypes
             raise NotAcceptedError
         try:
             dtype = tf.as_dtype(value)

@@ -197,3 +197,13 @@ class ModuleOptimizer(tf.Module):
     def finalize_variable_values(self, variables: Iterable[Any] | None = None) -> None:
         """Overwrites variables, by default all, with their averages, with `use_ema`."""
         self._core.restore_averages(self._core.indices(variables))
+
+    def _trackable_children(
+        self,
+        save_type: str = "checkpoint",
+        **kwargs: Any,
+    ) -> dict[str, Any]:
+        """Without variables that were given for hyperparameters: they are not ours."""
+        children = super()._trackable_children(save_type, **kwargs)
+        others = () if save_type == "savedmodel" else self._rule.hyper_names
+        return {name: each for name, each in children.items() if name not in others}
