@@ -321,7 +321,7 @@ def test_options_that_state_depends_on(kind: str, name: str, value: Any) -> None
 
 @pytest.mark.parametrize("kind", CLASSES)
 def test_the_sparse_mode_changes_unless_touched_rows_are_kept(kind: str) -> None:
-    """0.1.0: assigning None made a lazy rule exact; under accumulation nothing was lazy."""
+    """0.1.0: assigning None made a lazy rule exact."""
     gradient = rows(binary((6, 4), 0))
     results = []
     for mode in ("exact", "lazy"):
@@ -373,7 +373,7 @@ def test_options_in_a_compiled_function_stay(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", CLASSES)
 def test_a_refused_option_changes_nothing(kind: str) -> None:
-    """0.1.0: the second way of clipping was kept although it was refused."""
+    """0.1.0: a second way of clipping could be assigned beside the first."""
     optimizer = CLASSES[kind]("adam")(clipnorm=1.0)
     with pytest.raises(ValueError, match="give one of clipnorm, clipvalue and global_clipnorm"):
         optimizer.clipvalue = 1.0
