@@ -113,6 +113,28 @@ def test_rows_and_ids_of_different_numbers(kind: str) -> None:
         apply(kind, "adam", wrong, table())
 
 
+@pytest.mark.parametrize("kind", CLASSES)
+@pytest.mark.parametrize("mode", ["exact", "lazy"])
+def test_padded_ids_inside_somebodys_xla(kind: str, mode: str) -> None:
+    """As the documentation shows: the id -1 touches no row; two numbers of ids are one there."""
+    variables, traced = [start(), start()], []
+    padding, plain = (CLASSES[kind]("lazy_adam")(sparse_mode=mode) for _ in range(2))
+    padding.build(variables[:1])
+
+    @tf.function(jit_compile=True)
+    def step(values: Any, ids: Any) -> None:
+        traced.append(ids.shape)
+        padding.apply([tf.IndexedSlices(values, ids)], variables[:1])
+
+    for count in (3, 5):
+        values, ids = binary((count, 4), count), IDS[:count]
+        more = 16 - count
+        step(np.pad(values, [(0, more), (0, 0)]), np.pad(ids, (0, more), constant_values=-1))
+        plain.apply([rows(values, ids)], variables[1:])
+    assert traced == [(16,)]
+    np.testing.assert_array_equal(variables[0].numpy(), variables[1].numpy())
+
+
 # --- gradients that are something else -----------------------------------------------------------
 
 

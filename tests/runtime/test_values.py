@@ -31,6 +31,8 @@ ODD: dict[str, Any] = {
 NUMBERS = [name for name, option in OPTIONS.items() if "number" in option.kind.allowed]
 SWITCHES = [name for name, option in OPTIONS.items() if option.default in (True, False)]
 
+PAGE = Path(__file__).parents[2] / "docs" / "options.md"
+
 SHAPED = '''optimizer Shaped:
     """With a hyperparameter of each kind, and a step size under another name."""
 
@@ -56,6 +58,16 @@ def step_of(optimizer: Any) -> float:
     variable = tf.Variable(0.0)
     optimizer.apply([tf.constant(1.0)], [variable])
     return -float(variable.numpy())
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_the_page_of_options_says_what_the_table_says(name: str) -> None:
+    option = OPTIONS[name]
+    when = "before `build`" if option.in_state else "always"
+    if name == "sparse_mode":
+        when += "; with accumulation before `build`"
+    cells = [f"`{name}`", option.kind.allowed, f"`{option.default!r}`", option.doc, when]
+    assert f"| {' | '.join(cells)} |\n" in PAGE.read_text(encoding="utf-8")
 
 
 # --- what is refused -----------------------------------------------------------------------------
@@ -404,6 +416,12 @@ def test_callbacks_say_that_there_is_no_rate() -> None:
     scheduler = keras.callbacks.LearningRateScheduler(lambda _: 0.5)
     with pytest.raises(ValueError, match='must have a "learning_rate"'):
         model.fit(np.ones((2, 1)), np.ones((2, 1)), verbose=0, callbacks=[scheduler])
+    before = model.get_weights()[1]
+    model.fit(np.ones((2, 1)), before * 0 + np.full((2, 1), 9.0), verbose=0)
+    assert (model.get_weights()[1] > before).all()
+    config = model.optimizer.get_config()
+    assert "learning_rate" not in config
+    assert type(model.optimizer).from_config(config).lr == 0.125
 
 
 def test_a_subclass_has_its_rate() -> None:
