@@ -6,6 +6,8 @@ they are the folders next to `optdsl/`.
 
 from __future__ import annotations
 
+import re
+from functools import cache
 from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parent
@@ -50,3 +52,13 @@ def spec_text(name: str) -> str:
 def runtime_folder(package: str) -> Path:
     """The folder of a runtime's sources, without importing it: it needs its framework."""
     return _PACKAGE.joinpath(*package.split(".")[1:])
+
+
+@cache
+def option_names() -> frozenset[str]:
+    """The options of generated optimizers: names that a specification cannot have.
+
+    They are listed in the runtime, which is read here and not imported: it needs its framework.
+    """
+    text = (runtime_folder("optdsl.runtime.tensorflow") / "options.py").read_text(encoding="utf-8")
+    return frozenset(re.findall(r"^    (\w+): Annotated\[", text, re.MULTILINE))

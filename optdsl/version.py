@@ -1,3 +1,3 @@
 """The version of optdsl, in the one place that everything else asks."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0.dev0"

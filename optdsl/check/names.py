@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from optdsl import ir, ops
+from optdsl.resources import option_names
 
 _REAL, _INT = ir.Kind.REAL, ir.Kind.INT
 
@@ -61,12 +62,8 @@ BASE_ATTRIBUTES = frozenset(
 )
 """Public attributes of `keras.optimizers.Optimizer` and `tf.Module`; a test keeps the list true."""
 
-GENERATED = frozenset(
-    """clipnorm clipvalue ema_momentum ema_overwrite_frequency global_clipnorm
-    gradient_accumulation_steps jit_compile loss_scale_factor minimize skip_nonfinite slot_dtype
-    slots sparse_mode swap_to_eval swap_to_train use_ema""".split()
-)
-"""Options of the generated constructors and methods of the generated classes."""
+METHODS = frozenset("minimize slots swap_to_eval swap_to_train".split())
+"""Methods and attributes that the generated classes have beside those of their base classes."""
 
 MODULES = frozenset(
     """self cls options rt tf keras tensorflow math np numpy Any annotations Bool Int Rate
@@ -107,7 +104,7 @@ def why_reserved(name: str) -> str | None:
         return "is a keyword of Python"
     if name in BASE_ATTRIBUTES:
         return "is an attribute of the optimizer's base class"
-    if name in GENERATED:
+    if name in METHODS or name in option_names():
         return "is an option or method of the generated classes"
     if name in MODULES:
         return "is a name that the generated file needs"

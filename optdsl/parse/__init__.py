@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from optdsl import syntax
 from optdsl.diagnostics import Diagnostic, ordered
 from optdsl.parse import mistakes
-from optdsl.parse.layout import error, lay_out
+from optdsl.parse.indentation import error, indented
 from optdsl.parse.lines import MAX_ERRORS, Reader, is_made_up, tokens_of
 from optdsl.parse.tree import children, expressions
 from optdsl.records import record, replace
@@ -79,21 +79,21 @@ def parse(source: SourceFile) -> tuple[syntax.Spec | None, tuple[Diagnostic, ...
 
 def read(source: SourceFile) -> Reading:
     """Reads a specification, or as much of it as can be read."""
-    layout = lay_out(tokens_of(source.text))
-    if layout.complete and not layout.lines:
-        layout.found.append(mistakes.empty_file(len(source.text)))
-    if not layout.complete or not layout.lines:
-        return Reading(None, None, frozenset(), ordered(layout.found)[:MAX_ERRORS])
-    reader = Reader(layout)
+    words = indented(tokens_of(source.text))
+    if words.complete and not words.lines:
+        words.found.append(mistakes.empty_file(len(source.text)))
+    if not words.complete or not words.lines:
+        return Reading(None, None, frozenset(), ordered(words.found)[:MAX_ERRORS])
+    reader = Reader(words)
     spec = reader.read()
-    found = layout.found or list(_too_deep(spec.members if spec else ()))
+    found = words.found or list(_too_deep(spec.members if spec else ()))
     if found or spec is None:
         rest = _without_made_up(spec) if spec else None
         if rest and next(_too_deep(rest.members), None):
             rest = None
         doubtful = frozenset(reader.doubtful)
         return Reading(None, rest, doubtful, ordered(found)[:MAX_ERRORS])
-    spec = replace(spec, comments=tuple(layout.comments), blanks=tuple(layout.blanks))
+    spec = replace(spec, comments=tuple(words.comments), blanks=tuple(words.blanks))
     return Reading(spec, None, frozenset(), ())
 
 

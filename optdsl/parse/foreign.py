@@ -5,7 +5,7 @@ from __future__ import annotations
 from lark import Token
 
 from optdsl.diagnostics import Diagnostic
-from optdsl.parse.layout import KEYWORDS, Line, error, span_of
+from optdsl.parse.indentation import KEYWORDS, Line, error, span_of
 from optdsl.source import Span
 
 _Repair = tuple[str, str, str]

@@ -15,7 +15,7 @@ from lark.parsers.lalr_interactive_parser import InteractiveParser
 
 from optdsl import cache, resources, syntax
 from optdsl.parse import foreign, mistakes
-from optdsl.parse.layout import MAX_TOKENS, Layout, Line
+from optdsl.parse.indentation import MAX_TOKENS, Indentation, Line
 from optdsl.parse.tree import TreeBuilder
 from optdsl.records import replace
 from optdsl.version import __version__
@@ -103,9 +103,9 @@ class Reader:
     `doubtful` are the words of such lines: what is said about them elsewhere may be wrong.
     """
 
-    def __init__(self, layout: Layout) -> None:
-        self.lines = layout.lines
-        self.found = layout.found
+    def __init__(self, text: Indentation) -> None:
+        self.lines = text.lines
+        self.found = text.found
         self.doubtful: set[str] = set()
         self.session: InteractiveParser = _lark().parse_interactive("")
         self.open = 0  # blocks

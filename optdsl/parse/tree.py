@@ -10,7 +10,7 @@ from typing import Any, assert_never
 from lark import Token, Transformer, v_args
 
 from optdsl import syntax
-from optdsl.parse.layout import span_of
+from optdsl.parse.indentation import span_of
 from optdsl.records import replace
 
 

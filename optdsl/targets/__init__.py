@@ -12,8 +12,9 @@ from optdsl.records import record
 class Target:
     """How a framework spells what the printers print.
 
-    A function is NumPy's name for it after `prefix`, unless `spellings` has another. That of a
-    reduction made of several is a template: `{0}` is the argument, `{1}` stands for more of them.
+    A function is NumPy's name for it after `prefix`, unless `spellings` has another. A reduction
+    may be made of three: what is done with the result, the reduction, and what is done with each
+    element.
     """
 
     name: str
@@ -22,7 +23,7 @@ class Target:
     framework: tuple[str, None, str]
     """What generated files import: a module, and its name there."""
     prefix: str
-    spellings: Mapping[str, str]
+    spellings: Mapping[str, str | tuple[str, str, str]]
     dtypes: Mapping[Kind, str]
     """The dtype of numbers whose kind decides it; that of reals is a tensor's own."""
     double: str

@@ -32,13 +32,13 @@ _PRECEDENCE = {
 }  # fmt: skip
 
 _PYTHON = {
-    "abs": "abs",
-    "sign": "(({0} > 0) - ({0} < 0))",
-    "min": "min",
-    "max": "max",
-    "clip": "max(min({0}, {2}), {1})",
+    "abs": ("abs({0})", _ATOM),
+    "sign": ("({0} > 0) - ({0} < 0)", _PRECEDENCE["-"]),
+    "min": ("min({0}, {1})", _ATOM),
+    "max": ("max({0}, {1})", _ATOM),
+    "clip": ("max(min({0}, {2}), {1})", _ATOM),
 }
-"""Functions on numbers that are known when a step is traced; operators are what they are."""
+"""Functions on numbers that are known when a step is traced, with the precedence of the text."""
 
 OPERATORS = ("lt", "le", "gt", "ge", "add", "sub", "mul", "div", "mod", "neg")
 """Operations that tensors have as operators."""
@@ -150,10 +150,9 @@ def _python(expr: Call, here: Surroundings) -> tuple[Document, int]:
     op = OPS[expr.op]
     if op.form is not Form.FUNCTION:
         return _operator(op.symbol, expr.args, here)
-    spelling = _PYTHON[op.name]
-    if "{0}" in spelling:
-        return _template(spelling, *(_grouped(arg, _ATOM, here) for arg in expr.args)), _ATOM
-    return call(spelling, *(expression(arg, here) for arg in expr.args)), _ATOM
+    template, rank = _PYTHON[op.name]
+    least = 0 if rank == _ATOM else _ATOM
+    return _template(template, *(_grouped(arg, least, here) for arg in expr.args)), rank
 
 
 def _conditional(expr: Call, here: Surroundings) -> tuple[Document, int]:
@@ -213,10 +212,10 @@ def _tensor(expr: Call, here: Surroundings) -> tuple[Document, int]:
 
 
 def spelling(op: Op, target: Target) -> str:
-    """The target's name for an operation, or a template."""
-    if op.name in target.spellings:
-        return target.spellings[op.name]
-    return f"{target.prefix}{op.numpy}"
+    """The target's name for an operation that is one function."""
+    known = target.spellings.get(op.name, f"{target.prefix}{op.numpy}")
+    assert isinstance(known, str), f"{op.name} is made of several functions"
+    return known
 
 
 def _on_numbers(expr: Call, here: Surroundings) -> tuple[Document, int]:
@@ -264,14 +263,15 @@ def _reduction(expr: Call, here: Surroundings) -> Document:
     if here.whole and mixes_rows(expr):
         axis = () if expr.axis is None else (f"axis={expr.axis}",)
         return call(here.helper(here.target.reductions[expr.op]), arg, "whole", *axis)
-    function = spelling(OPS[expr.op], here.target)
     more: tuple[Document, ...] = ()
     if expr.axis is not None:
         axes = call(here.helper("axes"), here.like, literal(expr.axis))
         more = (("axis=", axes), "keepdims=True")
-    if "{0}" in function:
-        return _template(function, arg, tuple((", ", each) for each in more))
-    return call(function, arg, *more)
+    match here.target.spellings.get(expr.op):
+        case (after, function, before):
+            return call(after, call(function, call(before, arg), *more))
+        case _:
+            return call(spelling(OPS[expr.op], here.target), arg, *more)
 
 
 def mixes_rows(expr: Expr) -> bool:

@@ -38,6 +38,7 @@ from optdsl.targets.statements import (
     assignment,
     block,
     comment,
+    opened,
     value,
     writer,
 )
@@ -218,7 +219,7 @@ def update(source: Source) -> list[Document]:
         documents += comment(named.equation)
         documents += assignment(f"{names[named.name]} = ", named.value, writes, 1)
     documents += [f"{old[name]} = {names[name]}" for name in types if name in old]
-    documents += block(lowered.body, writes, 1)
+    documents = opened([*documents, *block(lowered.body, writes, 1)])
     return [*documents, ("return param, ", bracketed("_Slots(", slots, ")"))]
 
 

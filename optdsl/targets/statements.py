@@ -159,8 +159,7 @@ def block(
                 documents += branch(statement, writer, depth)
             case _:
                 assert_never(statement)
-    # The empty line before a function has no place at the start of a block.
-    return documents[1:] if documents[:1] == [""] else documents
+    return documents
 
 
 def _lead(name: str, result: str | None) -> str:
@@ -200,7 +199,12 @@ def _python_if(statement: If, writer: Writer, depth: int) -> list[Document]:
 
 
 def _nested(documents: list[Document]) -> Document:
-    return Nest((NEWLINE, lines(documents)))
+    return Nest((NEWLINE, lines(opened(documents))))
+
+
+def opened(documents: list[Document]) -> list[Document]:
+    """The documents of a whole block: the empty line before a function is not its first."""
+    return documents[1:] if documents[:1] == [""] else documents
 
 
 def _chosen(statement: If, branch: tuple[Stmt, ...], writer: Writer, depth: int) -> list[Document]:

@@ -19,7 +19,7 @@ TENSORFLOW = Target(
         "is_finite": "tf.math.is_finite",
         "sum": "tf.reduce_sum",
         "mean": "tf.reduce_mean",
-        "norm": "tf.sqrt(tf.reduce_sum(tf.square({0}){1}))",
+        "norm": ("tf.sqrt", "tf.reduce_sum", "tf.square"),
         "amax": "tf.reduce_max",
         "amin": "tf.reduce_min",
         "any": "tf.reduce_any",

@@ -45,7 +45,7 @@ class Line:
 
 
 @dataclass(slots=True)
-class Layout:
+class Indentation:
     """What is known after the whole text has been read; `depth` blocks are still open."""
 
     lines: list[Line] = field(default_factory=list)
@@ -66,7 +66,7 @@ def error(code: str, message: str, span: Span, advice: str | None = None) -> Dia
     return Diagnostic(code, Severity.ERROR, message, span, (), advice)
 
 
-def lay_out(tokens: Iterable[Token]) -> Layout:
+def indented(tokens: Iterable[Token]) -> Indentation:
     """Groups tokens into logical lines.
 
     Faults of layout (tabs, parentheses that do not close, indentation that fits nothing) are in
@@ -92,7 +92,7 @@ class _Reader:
     """The state between two tokens."""
 
     def __init__(self, guess: bool) -> None:
-        self.out = Layout()
+        self.out = Indentation()
         self.guess = guess  # whether parentheses end where a statement probably begins
         self.line: list[Token] = []  # of the logical line
         self.physical: list[Token] = []  # of the line of text
