@@ -30,7 +30,7 @@ class Facts:
     def warnings(self) -> tuple[Diagnostic, ...]:
         """What the analyses warn of."""
         domains = (finding for case in self.cases for finding in case.domain.diagnostics)
-        return (*self.unused, *domains)
+        return (*self.other_rate, *self.unused, *domains)
 
     def summary(self) -> dict[str, object]:
         """What there is to say of each case: how values are bounded, sparsity and cost."""
@@ -50,6 +50,13 @@ class Facts:
         from optdsl.analysis.unused import unused
 
         return unused(self.optimizer)
+
+    @cached_property
+    def other_rate(self) -> tuple[Diagnostic, ...]:
+        """A warning about a learning rate under another name."""
+        from optdsl.analysis.rate import other_rate
+
+        return other_rate(self.optimizer)
 
 
 class CaseFacts:

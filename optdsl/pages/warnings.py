@@ -53,6 +53,23 @@ WARNINGS = (
         """,
     ),
     warning(
+        "learning-rate-name",
+        """The learning rate has a name that Keras does not know: callbacks such as
+        `ReduceLROnPlateau` and `LearningRateScheduler` look for `learning_rate`, and so does
+        decoupled weight decay. `lr`, `step_size`, `rate` and `eta` surely mean it, in a rule that
+        has no `learning_rate`.""",
+        """
+        hyper lr = 0.1 in [0, inf)
+        step:
+            param <- param - lr * grad
+        """,
+        """
+        hyper learning_rate = 0.1 in [0, inf)
+        step:
+            param <- param - learning_rate * grad
+        """,
+    ),
+    warning(
         "division-by-zero",
         """The compiler cannot show that a denominator is never 0: it looks at all values that the
         intervals allow, with `t` from 1 and every slot as the steps leave it. Where it can, it

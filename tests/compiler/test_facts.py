@@ -17,6 +17,7 @@ ANALYSES = (
     ("domain", "invariants"),
     ("domain", "domain"),
     ("sparsity", "sparsity"),
+    ("rate", "other_rate"),
     ("unused", "unused"),
     ("cost", "cost"),
 )
@@ -52,7 +53,7 @@ def runs(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 def test_compiling_runs_what_the_warnings_need(runs: Counter[str]) -> None:
     compiled = optdsl.compile(TEXT)
     assert compiled.ok
-    assert runs == {"flatten": 1, "invariants": 1, "domain": 1, "unused": 1}
+    assert runs == {"flatten": 1, "invariants": 1, "domain": 1, "unused": 1, "other_rate": 1}
 
 
 def test_nothing_runs_twice(runs: Counter[str]) -> None:
@@ -68,7 +69,7 @@ def test_warnings_are_those_of_all_analyses() -> None:
     compiled = optdsl.compile(TEXT.replace("slot v", "slot v, w"))
     assert compiled.facts is not None
     codes = [found.code for found in compiled.facts.warnings]
-    assert codes == ["unused-slot", "division-by-zero"]
+    assert codes == ["learning-rate-name", "unused-slot", "division-by-zero"]
     assert [found.code for found in compiled.diagnostics] == codes
     assert compiled.optimizer is compiled.facts.optimizer
 

@@ -7,12 +7,13 @@ from typing import Any
 
 import tensorflow as tf
 
-from optdsl.runtime.tensorflow.hypers import float64, scheduled
+from optdsl.runtime.tensorflow.hypers import Followed, float64
 from optdsl.runtime.tensorflow.options import Options
 from optdsl.runtime.tensorflow.replicas import (
     local,
     on_replica,
     tf_variable,
+    variable_name,
     write,
     write_everywhere,
 )
@@ -57,16 +58,26 @@ class Core:
 
     def hyper(self, name: str) -> Any:
         """A hyperparameter as it was given; while a graph is traced, its variable."""
-        if name in self.schedules:
-            return self.schedules[name]
+        if isinstance(given := self.schedules.get(name), Followed):
+            return given.variable
+        if given is not None:
+            return given
         if name not in self.saved.by_name:
             raise AttributeError(name)
         variable = self.saved.by_name[name]
         return float(variable.numpy()) if tf.executing_eagerly() else variable
 
+    def given(self, name: str) -> Any:
+        """A hyperparameter as it is kept: as it was given, or the number's variable."""
+        return self.schedules.get(name, self.saved.by_name.get(name))
+
     def set_hyper(self, name: str, value: Any) -> None:
         """Puts a number into a variable; keeps a schedule or callable as it is."""
-        self.check_kind(name, self.schedules.get(name), value)
+        old = self.schedules.get(name)
+        if isinstance(old, Followed) and not callable(value):
+            old.assign(value)
+            return
+        self.check_kind(name, old, value)
         if callable(value):
             self.schedules[name] = value
             return
@@ -93,13 +104,6 @@ class Core:
                 f"a compiled function contains {name} as it was: make a new optimizer "
                 "to change from or to a schedule or callable"
             )
-
-    def value(self, name: str) -> tf.Tensor:
-        """A hyperparameter's value in this step, as a float64 scalar."""
-        schedule = self.schedules.get(name)
-        if schedule is None:
-            return self.saved.by_name[name].value()
-        return scheduled(schedule, self.iterations)
 
     # --- state ----------------------------------------------------------------------
 
@@ -177,13 +181,15 @@ class Core:
             raise ValueError("pass the variables, or call `build` with them first")
         if variables is None:
             return tuple(range(len(self.states)))
-        try:
-            places = tuple(self.places[tf_variable(each).ref()] for each in variables)
-        except KeyError:
-            raise ValueError("`build` was called for other variables") from None
-        if len(set(places)) < len(places):
+        variables = list(variables)
+        refs = [tf_variable(each).ref() for each in variables]
+        for variable, ref in zip(variables, refs, strict=True):
+            if ref not in self.places:
+                name = variable_name(variable)
+                raise ValueError(f"`build` was for other variables than {name}")
+        if len(set(refs)) < len(refs):
             raise ValueError("a variable is given twice")
-        return places
+        return tuple(self.places[ref] for ref in refs)
 
     def slots(self) -> dict[str, list[tf.Variable]]:
         """The slots by name: one variable for each that there was at `build`."""

@@ -2,35 +2,43 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import keras
 import tensorflow as tf
 
+from optdsl.runtime.tensorflow.kinds import (
+    Interval,
+    Kind,
+    plain_scalar,
+    real_number,
+    shown,
+    switch,
+    whole_number,
+)
+
 Number = float | Callable[..., Any]
-"""A real hyperparameter: a number, a schedule, or a callable without arguments."""
+"""A real hyperparameter: a number, a schedule, or a callable without arguments.
+
+A variable of TensorFlow or Keras, which have no type information, is followed.
+"""
 
 
-class Interval(NamedTuple):
-    """An interval of numbers; an infinite end does not belong to it."""
+class Followed:
+    """A variable that was given for a number: read at each step."""
 
-    low: float
-    high: float
-    low_open: bool
-    high_open: bool
+    def __init__(self, variable: Any) -> None:
+        self.variable = variable
 
-    @classmethod
-    def parse(cls, text: str) -> Interval:
-        """The interval that is written as `[0, 1)`."""
-        low, high = text[1:-1].split(",")
-        return cls(float(low), float(high), text[0] == "(", text[-1] == ")")
+    def __call__(self) -> Any:
+        """The variable, as a callable gives a number."""
+        return self.variable
 
-    def includes(self, number: float) -> bool:
-        """Whether a number is in it; NaN never is."""
-        above = self.low < number if self.low_open else self.low <= number
-        below = number < self.high if self.high_open else number <= self.high
-        return above and below
+    def assign(self, value: Any) -> None:
+        """Writes a number into it."""
+        self.variable.assign(tf.cast(value, self.variable.dtype))
 
 
 class Real:
@@ -53,20 +61,93 @@ class Real:
         if "_core" in vars(optimizer):  # Keras's constructor sets a weight decay first
             optimizer._core.set_hyper(self.name, self.checked(value))
 
+    def given(self, optimizer: Any) -> Any:
+        """What there is: a schedule, a callable, or the variable of a number."""
+        return optimizer._core.given(self.name)
+
     def checked(self, value: Any) -> Any:
-        """`value`, as a float where it is a number.
+        """`value`: as a float where it is a number, as `Followed` where a variable.
 
         Raises:
-            ValueError: the number is outside the interval.
+            ValueError: it is not what a hyperparameter can be, or the number is outside
+                the interval.
         """
+        if isinstance(value, tf.Variable | keras.Variable):
+            return self._followed(value)
         if callable(value):
+            self._check_arguments(value)
             return value
-        if tf.is_tensor(value) and not tf.executing_eagerly():
+        if isinstance(value, tf.Tensor) and not hasattr(value, "numpy"):
+            self._check_scalar(value)
             return value
-        number = float(value)
-        if not Interval.parse(self.interval).includes(number):
-            raise ValueError(f"{self.name} must be in {self.interval}, got {value!r}")
-        return number
+        return self._kind.checked(self.name, value)
+
+    @property
+    def _kind(self) -> Kind:
+        allowed = "a number in {}, or a variable, schedule or callable that gives one"
+        return real_number(self.interval, allowed)
+
+    def _followed(self, variable: Any) -> Followed:
+        self._check_scalar(variable)
+        if not tf.as_dtype(variable.dtype).is_floating:
+            must = f"{self.name} must be a number or a floating-point variable"
+            raise ValueError(f"{must}, got {shown(variable)}")
+        if tf.executing_eagerly():
+            self._kind.checked(self.name, tf.convert_to_tensor(variable))
+        return Followed(variable)
+
+    def _check_scalar(self, tensor: Any) -> None:
+        dtype, shape = tf.as_dtype(tensor.dtype), tf.TensorShape(tensor.shape)
+        if not (dtype.is_floating or dtype.is_integer) or shape.rank not in (0, None):
+            what = f"{dtype.name} of shape {shape}"
+            raise ValueError(f"{self.name} must be one real number, got {what}")
+
+    def _check_arguments(self, function: Any) -> None:
+        """Refuses a callable that cannot be called without arguments."""
+        if isinstance(function, keras.optimizers.schedules.LearningRateSchedule):
+            return
+        try:
+            signature = inspect.signature(function)
+        except ValueError:  # some built-in functions do not say
+            return
+        try:
+            signature.bind()
+        except TypeError:
+            raise ValueError(
+                f"{self.name} must be a callable without arguments, or a schedule of "
+                f"keras.optimizers.schedules, which is called with the step; got one "
+                f"that takes {signature}"
+            ) from None
+
+    def value(self, optimizer: Any) -> tf.Tensor:
+        """The value in this step, in float64.
+
+        Raises:
+            ValueError: a schedule, callable or variable gives none in the interval;
+                values that only the compiled step knows are not checked.
+        """
+        given = self.given(optimizer)
+        if isinstance(given, tf.Variable | keras.Variable):
+            return float64(given)
+        if isinstance(given, keras.optimizers.schedules.LearningRateSchedule):
+            return self._held("schedule", given(optimizer._core.iterations))
+        source = "variable" if isinstance(given, Followed) else "callable"
+        return self._held(source, given())
+
+    def _held(self, source: str, value: Any) -> tf.Tensor:
+        """A value in float64, held to the interval where it is known already."""
+        if isinstance(value, tf.Variable | keras.Variable):
+            value = tf.convert_to_tensor(value)
+        if isinstance(value, tf.Tensor) and not hasattr(value, "numpy"):
+            self._check_scalar(value)
+            return float64(value)
+        number, within = plain_scalar(value), Interval.parse(self.interval)
+        if isinstance(number, bool | None) or not within.includes(number):
+            raise ValueError(
+                f"{self.name} must be in {self.interval}, "
+                f"but its {source} gave {shown(value)}"
+            )
+        return float64(value if isinstance(value, tf.Tensor) else number)
 
 
 class Rate(Real):
@@ -78,14 +159,33 @@ class Rate(Real):
     def __set__(self, optimizer: Any, value: Any) -> None:
         optimizer._set_learning_rate(self.checked(value))
 
+    def given(self, optimizer: Any) -> Any:
+        """The same, from where the optimizer keeps it."""
+        return optimizer._given_learning_rate()
+
+
+class NoRate:
+    """What a rule without the hyperparameter `learning_rate` has of that name."""
+
+    def __get__(self, optimizer: Any, owner: type | None = None) -> Any:
+        if optimizer is None:
+            return self
+        raise AttributeError(self._why(optimizer))
+
+    def __set__(self, optimizer: Any, value: Any) -> None:
+        raise AttributeError(self._why(optimizer))
+
+    def _why(self, optimizer: Any) -> str:
+        hypers = ", ".join(optimizer._rule.hyper_names) or "none"
+        name = optimizer._rule.name
+        return f"{name} has no hyperparameter learning_rate; it has: {hypers}"
+
 
 class Fixed:
     """An int or bool hyperparameter: decides what is compiled; does not change."""
 
-    def __init__(self, kind: type, interval: str, allowed: str) -> None:
+    def __init__(self, kind: Kind) -> None:
         self.kind = kind
-        self.interval = Interval.parse(interval)
-        self.allowed = allowed
         self.name = ""
 
     def __set_name__(self, owner: type, name: str) -> None:
@@ -101,23 +201,21 @@ class Fixed:
     def __set__(self, optimizer: Any, value: Any) -> None:
         if self.name in optimizer._core.fixed:
             raise AttributeError(f"{self.name} cannot change after construction")
-        if self.kind(value) != value or not self.interval.includes(value):
-            raise ValueError(f"{self.name} must be {self.allowed}, got {value!r}")
-        optimizer._core.fixed[self.name] = self.kind(value)
+        optimizer._core.fixed[self.name] = self.kind.checked(self.name, value)
 
 
 class Bool(Fixed):
     """A hyperparameter that is true or false."""
 
     def __init__(self) -> None:
-        super().__init__(bool, "[0, 1]", "True or False")
+        super().__init__(switch())
 
 
 class Int(Fixed):
     """A whole hyperparameter."""
 
     def __init__(self, interval: str) -> None:
-        super().__init__(int, interval, f"a whole number in {interval}")
+        super().__init__(whole_number(interval))
 
 
 def float64(value: Any) -> tf.Tensor:
@@ -127,8 +225,11 @@ def float64(value: Any) -> tf.Tensor:
     return tf.cast(value, tf.float64)
 
 
-def scheduled(schedule: Any, iterations: Any) -> tf.Tensor:
-    """What a schedule or a callable gives now, in float64."""
-    if isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule):
-        return float64(schedule(iterations))
-    return float64(schedule())
+def values_now(optimizer: Any) -> dict[str, tf.Tensor]:
+    """The real hyperparameters of an optimizer in this step, in float64."""
+    kind = type(optimizer)
+    return {
+        name: getattr(kind, name).value(optimizer)
+        for name in optimizer._rule.hyper_names
+        if name not in optimizer._core.fixed
+    }

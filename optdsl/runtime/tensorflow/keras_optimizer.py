@@ -11,7 +11,7 @@ import keras
 import tensorflow as tf
 
 from optdsl.runtime.tensorflow.core import Core
-from optdsl.runtime.tensorflow.hypers import float64
+from optdsl.runtime.tensorflow.hypers import Followed, NoRate, values_now
 from optdsl.runtime.tensorflow.options import (
     OPTIONS,
     Options,
@@ -21,7 +21,13 @@ from optdsl.runtime.tensorflow.options import (
     settings,
     with_settings,
 )
-from optdsl.runtime.tensorflow.replicas import tf_variable, write_everywhere
+from optdsl.runtime.tensorflow.replicas import (
+    listed_pairs,
+    listed_variables,
+    tf_variable,
+    variable_name,
+    write_everywhere,
+)
 from optdsl.runtime.tensorflow.rows import as_gradient
 from optdsl.runtime.tensorflow.rule import Rule
 from optdsl.runtime.tensorflow.saving import renamed, state_names
@@ -62,13 +68,16 @@ class KerasOptimizer(keras.optimizers.Optimizer):
 
     _rule: Rule
     built: bool
+    learning_rate: Any = NoRate()  # a rule that has one says so
 
     def __init__(self, hypers: Any, name: str, options: OptionsWithoutDecay) -> None:
         given = known(options, self._rule, type(self))
         own = hypers._asdict()
-        rate = own.pop("learning_rate", None)
+        has_rate = "learning_rate" in own
         super().__init__(
-            learning_rate=1.0 if rate is None else self._checked_rate(rate),
+            learning_rate=self._checked_rate(own.pop("learning_rate"))
+            if has_rate
+            else 1.0,
             name=name,
             **{option: given[option] for option in _KERAS_OPTIONS if option in given},
         )
@@ -76,7 +85,7 @@ class KerasOptimizer(keras.optimizers.Optimizer):
             setattr(self, option, given[option])
         self._core = Core(self._rule, self._iterations.value)
         self._saved = self._core.saved
-        if rate is not None and isinstance(self._learning_rate, keras.Variable):
+        if has_rate and isinstance(self._learning_rate, keras.Variable):
             self._saved.by_name["learning_rate"] = self._learning_rate.value
         for hyper, value in own.items():
             setattr(self, hyper, value)
@@ -85,13 +94,19 @@ class KerasOptimizer(keras.optimizers.Optimizer):
     # --- hyperparameters and options ------------------------------------------------
 
     def _checked_rate(self, value: Any) -> Any:
-        return vars(type(self))["learning_rate"].checked(value)
+        return getattr(type(self), "learning_rate").checked(value)  # noqa: B009
 
     def _get_learning_rate(self) -> Any:
         """The learning rate now: a variable, or what the schedule gives."""
         return self._get_current_learning_rate()
 
+    def _given_learning_rate(self) -> Any:
+        return self._learning_rate
+
     def _set_learning_rate(self, value: Any) -> None:
+        if isinstance(self._learning_rate, Followed) and not callable(value):
+            self._learning_rate.assign(value)
+            return
         if callable(self._learning_rate) and not callable(value):
             raise TypeError(
                 "the learning rate is a schedule or callable, which no number can "
@@ -102,13 +117,7 @@ class KerasOptimizer(keras.optimizers.Optimizer):
 
     def _hypers(self) -> dict[str, tf.Tensor]:
         """The real hyperparameters now."""
-        return {
-            name: float64(self._get_current_learning_rate())
-            if name == "learning_rate"
-            else self._core.value(name)
-            for name in self._rule.hyper_names
-            if name not in self._core.fixed
-        }
+        return values_now(self)
 
     def _options(self) -> Options:
         return cast(Options, dict(settings(self)))
@@ -147,7 +156,7 @@ class KerasOptimizer(keras.optimizers.Optimizer):
         """
         if self.built:
             return
-        variables = list(variables)
+        variables = listed_variables(variables)
         overwritten = self._overwrite_variable_with_gradient
         updated = [each for each in variables if not overwritten(each)]
         with tf.init_scope():
@@ -200,14 +209,16 @@ class KerasOptimizer(keras.optimizers.Optimizer):
             tf.errors.InvalidArgumentError: ids of an `IndexedSlices` are out of range.
         """
         grads = list(grads)
-        if not grads:
+        if trainable_variables is not None:
+            trainable_variables = listed_variables(trainable_variables)
+        if not grads and not trainable_variables:
             return
         if trainable_variables is None:
             if not self.built:
                 raise ValueError("pass the variables, or call `build` with them first")
             variables = list(self._trainable_variables)
         else:
-            variables = list(trainable_variables)
+            variables = trainable_variables
             self.build(variables)
             self._check_variables_are_known(variables)
         if len(grads) != len(variables):
@@ -220,11 +231,49 @@ class KerasOptimizer(keras.optimizers.Optimizer):
             self._iterations.assign_add(1)
             return
         updated = self._core.indices(variables)
-        grads = [as_gradient(grad) for grad in grads]
+        params = [self._core.states[place].param for place in updated]
+        grads = [as_gradient(*each) for each in zip(grads, params, strict=True)]
         self._core.step(grads, updated, self._hypers(), self._options())
         for variable in variables:
             if variable.constraint is not None:
                 variable.assign(variable.constraint(variable))
+
+    def apply_gradients(self, grads_and_vars: Iterable[Any]) -> Any:
+        """`apply` with (gradient, variable) pairs; gives the number of calls so far."""
+        self.apply(*listed_pairs(grads_and_vars))
+        return self._iterations
+
+    def _check_variables_are_known(self, variables: Iterable[Any]) -> None:
+        """Keras's check, in fewer words."""
+        for each in variables:
+            if self._var_key(each) not in self._trainable_variables_indices:
+                name = variable_name(each)
+                raise ValueError(f"`build` was for other variables than {name}")
+
+    @property
+    def _model_variables_moving_average(self) -> list[Any]:
+        """The averages, as the callback `SwapEMAWeights` asks for them.
+
+        Raises:
+            AttributeError: there are none, without `use_ema`.
+            ValueError: they cannot be swapped with the variables.
+        """
+        if not self.use_ema:
+            raise AttributeError("_model_variables_moving_average")
+        if not self.built:
+            raise ValueError("there are moving averages when `build` has been called")
+        averages = {}
+        for state in self._core.states:
+            param, average = state.param, state.average
+            if average is not None and average.dtype != param.dtype:
+                raise ValueError(
+                    f"the moving average of {param.name} is kept in "
+                    f"{average.dtype.name}: it cannot be swapped with the "
+                    f"{param.dtype.name} variable"
+                )
+            averages[param.ref()] = average
+        variables = self._trainable_variables
+        return [averages.get(tf_variable(each).ref()) for each in variables]
 
     def finalize_variable_values(self, var_list: Any) -> None:
         """Overwrites the variables with their moving averages, with `use_ema`."""
@@ -235,11 +284,15 @@ class KerasOptimizer(keras.optimizers.Optimizer):
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments, with the hyperparameters' values now."""
-        given: dict[str, Any] = super().get_config()
-        hypers = self._rule.hyper_names
-        config = {"name": given["name"]}
-        for name in (*hypers, *OPTIONS):
-            value = given[name] if name == "learning_rate" else getattr(self, name)
+        config: dict[str, Any] = {"name": self.name}
+        for name in (*self._rule.hyper_names, *OPTIONS):
+            value = getattr(self, name)
+            if name == "learning_rate":
+                value = self._learning_rate
+            if isinstance(value, Followed):
+                value = value.variable
+            if isinstance(value, tf.Variable | keras.Variable):
+                value = float(value.numpy())
             if callable(value):
                 value = keras.saving.serialize_keras_object(value)
             config[name] = value.name if isinstance(value, tf.DType) else value

@@ -9,6 +9,7 @@ from typing import Any, TypeVar, cast
 import tensorflow as tf
 
 from optdsl.runtime.tensorflow.core import Core
+from optdsl.runtime.tensorflow.hypers import NoRate, values_now
 from optdsl.runtime.tensorflow.options import (
     Options,
     OptionsWithoutDecay,
@@ -17,7 +18,11 @@ from optdsl.runtime.tensorflow.options import (
     settings,
     with_settings,
 )
-from optdsl.runtime.tensorflow.replicas import tf_variable
+from optdsl.runtime.tensorflow.replicas import (
+    listed_pairs,
+    listed_variables,
+    tf_variable,
+)
 from optdsl.runtime.tensorflow.rows import as_gradient
 from optdsl.runtime.tensorflow.rule import Rule
 from optdsl.runtime.tensorflow.saving import state_names
@@ -50,6 +55,7 @@ class ModuleOptimizer(tf.Module):
     """
 
     _rule: Rule
+    learning_rate: Any = NoRate()  # a rule that has one says so
 
     def __init__(self, hypers: Any, name: str, options: OptionsWithoutDecay) -> None:
         super().__init__(name=name)
@@ -72,6 +78,9 @@ class ModuleOptimizer(tf.Module):
     def _get_learning_rate(self) -> Any:
         return self._core.hyper("learning_rate")
 
+    def _given_learning_rate(self) -> Any:
+        return self._core.given("learning_rate")
+
     def _set_learning_rate(self, value: Any) -> None:
         self._core.set_hyper("learning_rate", value)
 
@@ -80,9 +89,7 @@ class ModuleOptimizer(tf.Module):
 
     def _hypers(self) -> dict[str, tf.Tensor]:
         """The real hyperparameters now."""
-        fixed = self._core.fixed
-        names = [name for name in self._rule.hyper_names if name not in fixed]
-        return {name: self._core.value(name) for name in names}
+        return values_now(self)
 
     @property
     def iterations(self) -> Any:
@@ -129,7 +136,7 @@ class ModuleOptimizer(tf.Module):
         """
         if self._core.states:
             return
-        variables = list(variables)
+        variables = listed_variables(variables)
         with tf.init_scope():
             self._core.build(
                 [tf_variable(each) for each in variables],
@@ -159,13 +166,16 @@ class ModuleOptimizer(tf.Module):
         """
         grads = list(grads)
         if variables is not None:
-            variables = list(variables)
+            variables = listed_variables(variables)
+        if not grads and not variables:
+            return
+        if variables is not None:
             self.build(variables)
         places = self._core.indices(variables)
         if len(grads) != len(places):
             raise ValueError(f"got {len(grads)} gradients for {len(places)} variables")
         updated = {
-            place: as_gradient(grad)
+            place: as_gradient(grad, self._core.states[place].param)
             for place, grad in zip(places, grads, strict=True)
             if grad is not None
         }
@@ -181,9 +191,19 @@ class ModuleOptimizer(tf.Module):
     ) -> None:
         """`apply`, or the same with one iterable of (gradient, variable) pairs."""
         if variables is None:
-            grads, variables = zip(*grads, strict=True)
+            grads, variables = listed_pairs(grads)
         self.apply(grads, variables)
 
     def finalize_variable_values(self, variables: Iterable[Any] | None = None) -> None:
         """Overwrites variables, by default all, with their averages, with `use_ema`."""
         self._core.restore_averages(self._core.indices(variables))
+
+    def _trackable_children(
+        self,
+        save_type: str = "checkpoint",
+        **kwargs: Any,
+    ) -> dict[str, Any]:
+        """Without variables that were given for hyperparameters: they are not ours."""
+        children = super()._trackable_children(save_type, **kwargs)
+        others = () if save_type == "savedmodel" else self._rule.hyper_names
+        return {name: each for name, each in children.items() if name not in others}

@@ -8,11 +8,17 @@ from __future__ import annotations
 
 import inspect
 import textwrap
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Annotated, Any, NamedTuple, TypedDict, get_type_hints
 
-import tensorflow as tf
-
+from optdsl.runtime.tensorflow.kinds import (
+    Kind,
+    floating_dtype,
+    one_of,
+    real_number,
+    switch,
+    whole_number,
+)
 from optdsl.runtime.tensorflow.rule import Rule
 
 
@@ -21,61 +27,18 @@ class Option(NamedTuple):
 
     Attributes:
         default: its value where none is given.
-        check: `(name, value)` to the value as it is kept, or a ValueError.
+        kind: which values it takes.
         doc: what it does, as the rest of a sentence after its name.
+        in_state: whether it decides what state there is, and so is fixed by `build`.
     """
 
     default: Any
-    check: Callable[[str, Any], Any]
+    kind: Kind
     doc: str
+    in_state: bool = False
 
 
-def _any(_: str, value: Any) -> Any:
-    return value or None
-
-
-def _switch(_: str, value: Any) -> bool:
-    return bool(value)
-
-
-def _positive(name: str, value: Any) -> Any:
-    if value is not None and not value > 0:
-        raise ValueError(f"{name} must be positive, got {value!r}")
-    return value
-
-
-def _limit(name: str, value: Any) -> Any:
-    return _positive(name, value or None)
-
-
-def _share(name: str, value: Any) -> Any:
-    if not 0 <= value <= 1:
-        raise ValueError(f"{name} must be in [0, 1], got {value!r}")
-    return value
-
-
-def _count(least: int) -> Callable[[str, Any], Any]:
-    def check(name: str, value: Any) -> Any:
-        if value and not (value >= least and value == int(value)):
-            raise ValueError(f"{name} must be an integer from {least}, got {value!r}")
-        return value or None
-
-    return check
-
-
-def _mode(name: str, value: Any) -> Any:
-    if value not in (None, "exact", "lazy"):
-        raise ValueError(f"{name} must be 'exact', 'lazy' or None, got {value!r}")
-    return value
-
-
-def _dtype(name: str, value: Any) -> tf.DType | None:
-    if value is None:
-        return None
-    dtype = tf.as_dtype(value)
-    if not dtype.is_floating:
-        raise ValueError(f"{name} must be a floating-point dtype, got {dtype.name}")
-    return dtype
+_LIMIT = real_number("(0, inf)").or_none(zero=True)
 
 
 class OptionsWithoutDecay(TypedDict, total=False):
@@ -83,27 +46,33 @@ class OptionsWithoutDecay(TypedDict, total=False):
 
     clipnorm: Annotated[
         float | None,
-        Option(None, _limit, "largest L2 norm of the gradient of one variable."),
+        Option(None, _LIMIT, "largest L2 norm of the gradient of one variable."),
     ]
     clipvalue: Annotated[
         float | None,
-        Option(None, _limit, "largest magnitude of a gradient's element."),
+        Option(None, _LIMIT, "largest magnitude of a gradient's element."),
     ]
     global_clipnorm: Annotated[
         float | None,
-        Option(None, _limit, "largest L2 norm of all gradients together."),
+        Option(None, _LIMIT, "largest L2 norm of all gradients together."),
     ]
     use_ema: Annotated[
-        bool, Option(False, _switch, "keeps a moving average of each variable.")
+        bool,
+        Option(
+            False, switch(), "keeps a moving average of each variable.", in_state=True
+        ),
     ]
     ema_momentum: Annotated[
-        float, Option(0.99, _share, "share of the average that stays in an update.")
+        float,
+        Option(
+            0.99, real_number("[0, 1]"), "share of the average that stays in an update."
+        ),
     ]
     ema_overwrite_frequency: Annotated[
         int | None,
         Option(
             None,
-            _count(1),
+            whole_number("[1, inf)").or_none(zero=True),
             "number of updates after which the averages are written to the "
             "variables; None for never.",
         ),
@@ -112,20 +81,25 @@ class OptionsWithoutDecay(TypedDict, total=False):
         float | None,
         Option(
             None,
-            _positive,
+            real_number("(0, inf)").or_none(),
             "what the loss was multiplied by; gradients are divided by it.",
         ),
     ]
     gradient_accumulation_steps: Annotated[
         int | None,
-        Option(None, _count(2), "number of gradients whose mean makes one update."),
+        Option(
+            None,
+            whole_number("[2, inf)").or_none(zero=True),
+            "number of gradients whose mean makes one update.",
+            in_state=True,
+        ),
     ]
-    jit_compile: Annotated[bool, Option(True, _switch, "compiles the step with XLA.")]
+    jit_compile: Annotated[bool, Option(True, switch(), "compiles the step with XLA.")]
     sparse_mode: Annotated[
         str | None,
         Option(
             None,
-            _mode,
+            one_of("exact", "lazy").or_none(),
             'what an `IndexedSlices` gradient does. "exact" gives what the dense '
             'gradient gives, "lazy" updates the rows it names and leaves the others, '
             "slots included. None for the rule's own mode.",
@@ -135,16 +109,17 @@ class OptionsWithoutDecay(TypedDict, total=False):
         Any,
         Option(
             None,
-            _dtype,
+            floating_dtype().or_none(),
             "dtype of the slots; None for that of the arithmetic: the variable's, or "
             "float32 if that is wider.",
+            in_state=True,
         ),
     ]
     skip_nonfinite: Annotated[
         bool,
         Option(
             False,
-            _switch,
+            switch(),
             "makes a step with an infinite or NaN gradient do nothing at all.",
         ),
     ]
@@ -157,7 +132,7 @@ class Options(OptionsWithoutDecay, total=False):
         float | None,
         Option(
             None,
-            _any,
+            real_number("[0, inf)").or_none(zero=True),
             "decoupled weight decay, taken off before the update: this times the "
             "learning rate, or 1 where the rule has none, is the share of a variable "
             "that goes.",
@@ -188,9 +163,48 @@ class Setting:
 
     def __set__(self, optimizer: Any, value: Any) -> None:
         own = settings(optimizer)
-        own[self.name] = OPTIONS[self.name].check(self.name, value)
-        if sum(own[name] is not None for name in _CLIPS) > 1:
-            raise ValueError("give one of clipnorm, clipvalue and global_clipnorm only")
+        new = accepted(self.name, value, optimizer._rule)
+        if new == own[self.name]:
+            return
+        check_clips({**own, self.name: new})
+        check_change(self.name, own, optimizer)
+        own[self.name] = new
+
+
+def accepted(name: str, value: Any, rule: Rule) -> Any:
+    """The value of an option as it is kept; where it is the rule's own, as that."""
+    kept = OPTIONS[name].kind.checked(name, value)
+    return rule.sparse if name == "sparse_mode" and kept is None else kept
+
+
+def check_clips(options: dict[str, Any]) -> None:
+    """Refuses more than one way of clipping."""
+    if sum(options.get(name) is not None for name in _CLIPS) > 1:
+        raise ValueError("give one of clipnorm, clipvalue and global_clipnorm only")
+
+
+def check_change(name: str, own: dict[str, Any], optimizer: Any) -> None:
+    """Refuses a change of an option that would have no effect.
+
+    Raises:
+        RuntimeError: state depends on the option, or a compiled function contains it.
+    """
+    core = vars(optimizer).get("_core")
+    if core is None:
+        return
+    in_state = OPTIONS[name].in_state
+    if name == "sparse_mode":  # the touched rows are kept until the update
+        in_state = own["gradient_accumulation_steps"] is not None
+    if core.states and in_state:
+        raise RuntimeError(
+            f"{name} decides what state there is, which `build` has made: "
+            "make a new optimizer to change it"
+        )
+    if core.traced:
+        raise RuntimeError(
+            f"a compiled function contains {name} as it was: make a new optimizer to "
+            "change it"
+        )
 
 
 def settings(optimizer: Any) -> dict[str, Any]:
@@ -212,12 +226,16 @@ def known(options: OptionsWithoutDecay, rule: Rule, owner: type) -> dict[str, An
 
     Raises:
         TypeError: there is no such option.
+        ValueError: one has a value that it does not take.
     """
     for name in options:
         if name not in OPTIONS:
             what = f"{owner.__name__}() got an unexpected keyword argument {name!r}"
             raise TypeError(what)
-    return {**options, "sparse_mode": options.get("sparse_mode") or rule.sparse}
+    given = {"sparse_mode": None, **options}
+    kept = {name: accepted(name, value, rule) for name, value in given.items()}
+    check_clips(kept)
+    return kept
 
 
 def describe(cls: type, hypers: Iterable[str]) -> None:

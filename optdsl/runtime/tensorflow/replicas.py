@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import keras
@@ -11,6 +12,46 @@ import tensorflow as tf
 def tf_variable(variable: Any) -> tf.Variable:
     """The `tf.Variable` in a Keras variable, or the variable itself."""
     return variable.value if isinstance(variable, keras.Variable) else variable
+
+
+def variable_name(variable: Any) -> str:
+    """What to call a variable in a message: its path, or its name."""
+    path: str = getattr(variable, "path", None) or variable.name.split(":")[0]
+    return path
+
+
+def listed_variables(given: Iterable[Any]) -> list[Any]:
+    """Variables as a list.
+
+    Raises:
+        ValueError: something else is among them, perhaps the gradients.
+    """
+    if isinstance(given, tf.Variable | keras.Variable):
+        raise ValueError("give a list of variables, not one variable alone")
+    variables = list(given)
+    for each in variables:
+        if not isinstance(each, tf.Variable | keras.Variable):
+            swapped = hasattr(each, "shape")
+            why = ": gradients come first, then variables" if swapped else ""
+            kind = type(each).__name__
+            raise ValueError(f"{kind} is not a variable{why}")
+    return variables
+
+
+def listed_pairs(pairs: Iterable[Any]) -> tuple[list[Any], list[Any]]:
+    """Gradients and variables from (gradient, variable) pairs.
+
+    Raises:
+        ValueError: something else than a pair is among them.
+    """
+    grads, variables = [], []
+    for pair in pairs:
+        if not isinstance(pair, tuple | list) or len(pair) != 2:
+            kind = type(pair).__name__
+            raise ValueError(f"give (gradient, variable) pairs, not {kind}")
+        grads.append(pair[0])
+        variables.append(pair[1])
+    return grads, variables
 
 
 def local(value: Any) -> tuple[Any, ...]:

@@ -14,12 +14,33 @@ class Rows(NamedTuple):
     values: tf.Tensor
 
 
-def as_gradient(grad: Any) -> Any:
-    """A gradient as a tensor, or as `IndexedSlices` of tensors."""
+def as_gradient(grad: Any, param: tf.Variable) -> Any:
+    """The gradient of `param` as a tensor, or as `IndexedSlices` of tensors.
+
+    Raises:
+        ValueError: it is none of these.
+    """
+    what = f"the gradient of {param.name}"
+    parts: tuple[Any, ...] = (grad,)
     if isinstance(grad, tf.IndexedSlices):
-        values = tf.convert_to_tensor(grad.values)
-        return tf.IndexedSlices(values, tf.convert_to_tensor(grad.indices))
-    return tf.convert_to_tensor(grad)
+        parts = (grad.values, grad.indices)
+    try:
+        values, *ids = map(tf.convert_to_tensor, parts)
+    except (TypeError, ValueError):
+        kind = type(grad).__name__
+        raise ValueError(
+            f"{what} must be a tensor or an IndexedSlices, got {kind}"
+        ) from None
+    if values.dtype.is_integer:
+        values = tf.cast(values, tf.float64)
+    if not ids:
+        return values
+    if not values.shape[:1].is_compatible_with(ids[0].shape):
+        rows = f"rows of shape {values.shape} for ids of shape {ids[0].shape}"
+        raise ValueError(f"{what} has {rows}")
+    if ids[0].dtype.is_integer and ids[0].dtype not in (tf.int32, tf.int64):
+        ids[0] = tf.cast(ids[0], tf.int64)
+    return tf.IndexedSlices(values, ids[0])
 
 
 def numbers(grad: Any) -> tf.Tensor:
@@ -38,19 +59,28 @@ def check_gradient(grad: Any, param: tf.Variable) -> list[tf.Operation]:
     Inside XLA nothing can be asserted; ids out of range then touch no row.
 
     Raises:
-        ValueError: the gradient is complex, or its shape is not the variable's.
+        ValueError: the gradient is not real, or its shape is not the variable's, or it
+            has ids and the variable no rows.
     """
-    what, shape = f"the gradient of {param.name}", param.shape
-    if isinstance(grad, tf.IndexedSlices):
-        shape = tf.TensorShape([None, *param.shape[1:]])
-    values = numbers(grad)
+    what, shape, values = f"the gradient of {param.name}", param.shape, numbers(grad)
+    if not values.dtype.is_floating:
+        raise ValueError(f"{what} is {values.dtype.name}, not real")
+    if isinstance(grad, tf.Tensor):
+        if not values.shape.is_compatible_with(shape):
+            raise ValueError(f"{what} has shape {values.shape}, not {shape}")
+        return []
+    if not shape.rank or shape[0] is None:
+        raise ValueError(
+            f"{what} is an IndexedSlices, for a variable of shape {shape}: there must "
+            "be a known number of rows"
+        )
+    ids, rows = grad.indices, shape[0]
+    if not ids.dtype.is_integer or ids.shape.rank not in (1, None):
+        kind = f"{ids.dtype.name} of shape {ids.shape}"
+        raise ValueError(f"{what} must have one integer id for each row, got {kind}")
+    shape = tf.TensorShape([None, *shape[1:]])
     if not values.shape.is_compatible_with(shape):
         raise ValueError(f"{what} has shape {values.shape}, not {shape}")
-    if values.dtype.is_complex:
-        raise ValueError(f"{what} is complex")
-    if not isinstance(grad, tf.IndexedSlices):
-        return []
-    ids, rows = grad.indices, param.shape[0]
     in_range = tf.reduce_all((ids >= 0) & (ids < rows))
     fits = in_range & (tf.size(ids) == tf.shape(values)[0])
     message = f"{what} must have a row for each id, and ids in [0, {rows}):"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import tensorflow as tf
@@ -87,16 +87,27 @@ class Step:
         pairs = list(zip(grads, self.updated, strict=True))
         checks = [c for grad, state in pairs for c in check_gradient(grad, state.param)]
         with tf.control_dependencies(checks):
-            prepared = [self._prepare(grad, state) for grad, state in pairs]
-            if not self.options["skip_nonfinite"]:
-                self._advance(prepared, hypers)
-                return
-            finite = [tf.math.is_finite(numbers(grad)) for grad in prepared]
-            tf.cond(
-                tf.reduce_all([tf.reduce_all(each) for each in finite]),
-                lambda: self._advance(prepared, hypers),
-                lambda: None,
-            )
+            if self.options["skip_nonfinite"]:
+                self._if_finite(grads, lambda: self._take(pairs, hypers))
+            else:
+                self._take(pairs, hypers)
+
+    def _take(self, pairs: list[Any], hypers: dict[str, tf.Tensor]) -> None:
+        """The step, unless a gradient overflows while it is prepared."""
+        prepared = [self._prepare(grad, state) for grad, state in pairs]
+        if self.options["skip_nonfinite"]:
+            self._if_finite(prepared, lambda: self._advance(prepared, hypers))
+        else:
+            self._advance(prepared, hypers)
+
+    def _if_finite(self, grads: list[Any], then: Callable[[], None]) -> None:
+        """Does something if all gradients are finite.
+
+        Nothing is computed from others, which `tf.debugging.enable_check_numerics`
+        would stop at.
+        """
+        finite = [tf.reduce_all(tf.math.is_finite(numbers(grad))) for grad in grads]
+        tf.cond(tf.reduce_all(finite), then, lambda: None)
 
     def _prepare(self, grad: Any, state: State) -> Any:
         """A gradient without its loss scale, in the compute dtype.
@@ -161,7 +172,8 @@ class Step:
         if any(grad is not None for grad in dense):
             self.update_dense(dense, shared)
         for index, grad in enumerate(grads):
-            if isinstance(grad, Rows):
+            # A table without rows has none to update.
+            if isinstance(grad, Rows) and self.updated[index].param.shape[0]:
                 param, slots = self._read_rows(index, grad)
                 self.update_rows(index, grad, param, slots, shared)
         if self.options["use_ema"]:
