@@ -20,7 +20,6 @@ from optdsl.runtime.tensorflow.options import (
 from optdsl.runtime.tensorflow.replicas import tf_variable
 from optdsl.runtime.tensorflow.rows import as_gradient
 from optdsl.runtime.tensorflow.rule import Rule
-from optdsl.runtime.tensorflow.saving import state_names
 
 ModuleClass = TypeVar("ModuleClass", bound="type[ModuleOptimizer]")
 
@@ -121,19 +120,16 @@ class ModuleOptimizer(tf.Module):
         return not any(re.search(pattern, variable.name) for pattern in patterns)
 
     def build(self, variables: Iterable[Any]) -> None:
-        """Makes the state of `variables`; does nothing the second time.
+        """Makes state of `variables`; what there is of some of them stays.
 
         Raises:
             ValueError: a variable's dtype is not a real floating-point one, or other
                 state was restored before.
         """
-        if self._core.states:
-            return
         variables = list(variables)
         with tf.init_scope():
             self._core.build(
-                [tf_variable(each) for each in variables],
-                state_names(variables),
+                variables,
                 [self._decays(each) for each in variables],
                 self._hypers(),
                 self._options(),
@@ -151,7 +147,8 @@ class ModuleOptimizer(tf.Module):
         Args:
             grads: a gradient for each variable: a tensor, a `tf.IndexedSlices`, or None
                 for a variable that stays as it is.
-            variables: the variables; by default those of `build`.
+            variables: the variables; by default those of the last `build`. Where only
+                some of them were there before, the others start with fresh state.
 
         Raises:
             ValueError: gradients and variables do not match, or none has a gradient.
@@ -160,7 +157,8 @@ class ModuleOptimizer(tf.Module):
         grads = list(grads)
         if variables is not None:
             variables = list(variables)
-            self.build(variables)
+            if not self._core.states or self._core.knows_some(variables):
+                self.build(variables)
         places = self._core.indices(variables)
         if len(grads) != len(places):
             raise ValueError(f"got {len(grads)} gradients for {len(places)} variables")
