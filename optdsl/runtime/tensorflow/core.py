@@ -128,24 +128,24 @@ class Core:
                 of other variables was restored before. Nothing is made then.
         """
         given = self.rule.hypers(**self.fixed, **hypers)
-        pairs = zip(variables, decays, strict=True)
-        new = [each for each in pairs if tf_variable(each[0]).ref() not in self.places]
-        names = state_names((each for each, _ in new), self.initial)
-        params = [tf_variable(each) for each, _ in new]
-        for name, param in zip(names, params, strict=True):
+        refs = [tf_variable(each).ref() for each in variables]
+        if len(set(refs)) < len(refs):
+            raise ValueError("a variable is given twice")
+        decayed = dict(zip(refs, decays, strict=True))
+        new = [each for each in variables if tf_variable(each).ref() not in self.places]
+        named = dict(zip(state_names(new, self.initial), new, strict=True))
+        params = {name: tf_variable(each) for name, each in named.items()}
+        for name, param in params.items():
             if not param.dtype.is_floating:
                 raise ValueError(
                     f"{name} has dtype {param.dtype.name}; "
                     "only real floating-point variables can be updated"
                 )
-        initial = {
+        initial = self.initial | {
             name: partial(initial_values, self.rule, param, given, options)
-            for name, param in zip(names, params, strict=True)
+            for name, param in params.items()
         }
-        values = {name: make() for name, make in initial.items()}
-        contents = self._contents(
-            dict(zip(names, params, strict=True)), values, options
-        )
+        contents = self._contents(refs, params, initial, options)
         pending = self.saved.pending
         plan = None if pending is None else self.saved.plan(pending, contents)
 
@@ -153,37 +153,44 @@ class Core:
             made = self.saved.by_name[name] = add(name, value)
             return made
 
-        for name, (_, decay), param in zip(names, new, params, strict=True):
-            state = made_state(self.rule, param, decay, name, values[name], make)
-            self._append(state)
+        for name, param in params.items():
+            values = initial[name]()
+            decays_too = decayed[param.ref()]
+            self._append(made_state(self.rule, param, decays_too, name, values, make))
             if not param.is_initialized():
                 self.late[name] = None
-        self.initial |= initial
+        self.initial = initial
         self.saved.contents = contents
-        self.current = self.indices(variables)
+        self.current = tuple(self.places[ref] for ref in refs)
         self.steps.clear()
         if plan is not None and pending is not None:
             self.saved.carry_out(plan, pending)
 
     def _contents(
         self,
+        refs: Sequence[Any],
         params: dict[str, tf.Variable],
-        values: dict[str, dict[str, tf.Tensor]],
+        initial: dict[str, partial[dict[str, tf.Tensor]]],
         options: Options,
     ) -> Contents:
-        """What the state will consist of, with that of new variables."""
+        """What the state will consist of: first of the variables of `build`, in order.
+
+        Args:
+            refs: references to the variables of `build`.
+            params: those of them that are new, by name.
+            initial: what gives the initial values of a variable's state, by name.
+            options: those of the optimizer.
+        """
         own = self.saved.contents
-        state = {
-            f"{name}/{what}": f"{value.dtype.name} {value.shape}"
-            for name, kept in values.items()
-            for what, value in kept.items()
-        }
-        variables = {
-            name: f"{param.dtype.name} {param.shape}" for name, param in params.items()
-        }
+        about = {} if own is None else dict(own.variables)
+        for name, param in params.items():
+            kept = {what: _described(value) for what, value in initial[name]().items()}
+            about[name] = (_described(param), kept)
+        known = list(self.initial)
+        new = {param.ref(): name for name, param in params.items()}
+        first = [new[ref] if ref in new else known[self.places[ref]] for ref in refs]
         return Contents(
-            variables if own is None else own.variables | variables,
-            state if own is None else own.state | state,
+            {name: about[name] for name in (*first, *about)},
             options["gradient_accumulation_steps"],
             dict(self.fixed),
         )
@@ -310,3 +317,8 @@ class Core:
                 options,
             )
         self.steps[key].run(grads, hypers)
+
+
+def _described(value: Any) -> str:
+    """A tensor's or variable's dtype and shape."""
+    return f"{value.dtype.name} {value.shape}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import keras
@@ -69,16 +69,19 @@ def matched(
     Raises:
         ValueError: nothing matches, or it cannot be known what does.
     """
-    same = _same(saved, own)
+    kinds = _layer_names()
+    same = _same(saved, own, kinds)
     if same is not None and len(saved) == len(own) == len(same):
         return Matched(same, (), ())
-    kinds = _layer_names()
     renaming = _renaming(saved, own, kinds)
+    if renaming is None:
+        in_order = _in_order(saved, kinds), _in_order(own, kinds)
+        renaming = _renaming(*in_order, kinds)
     if renumbered:
         same = None
     if same is not None and renaming is not None:
-        parts = [part for name in same for part in name.split("/")[:-1]]
-        if renaming.moved & {_kind_and_number(part, kinds)[0] for part in parts}:
+        kept = {_kind_and_number(part, kinds)[0] for part in _common_parts(same)}
+        if renaming.moved & kept:
             raise ValueError(
                 f"Keras made up the names of {listed(own)}, and it cannot be known "
                 f"which of {listed(saved)} they were when the state was saved: give "
@@ -100,18 +103,21 @@ def listed(names: Iterable[str]) -> str:
     return ", ".join(f"`{name}`" for name in shown[:4]) + more
 
 
-def _same(saved: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, str] | None:
+def _same(
+    saved: Mapping[str, Any], own: Mapping[str, Any], kinds: frozenset[str]
+) -> dict[str, str] | None:
     """The saved name for each of ours that is the same but for the name of a model.
 
     None if there are none, or one of them is of another shape or dtype, or if it is
     one of several variables of the same path, and not all of those are on both sides.
     """
     theirs, ours = ({name: name for name in names} for names in (saved, own))
-    for there, here in (
-        (theirs, ours),
-        (_without_model(saved), ours),
-        (theirs, _without_model(own)),
-    ):
+    (model, inner), (own_model, own_inner) = map(_without_model, (saved, own))
+    kind, own_kind = (_kind_and_number(each, kinds)[0] for each in (model, own_model))
+    readings = [(theirs, ours), (inner, ours), (theirs, own_inner)]
+    if kind == own_kind:
+        readings.append((inner, own_inner))
+    for there, here in readings:
         pairs = {here[name]: there[name] for name in here if name in there}
         if pairs:
             alike = all(own[name] == saved[pairs[name]] for name in pairs)
@@ -119,6 +125,15 @@ def _same(saved: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, str] | 
             alike = alike and not _differ(*numbers)
             return pairs if alike else None
     return None
+
+
+def _common_parts(pairs: Mapping[str, str]) -> Iterator[str]:
+    """The parts of paths, without the variable's own name, that are equal in a pair."""
+    for pair in pairs.items():
+        ours, theirs = (reversed(name.split("/")[:-1]) for name in pair)
+        yield from (
+            part for part, other in zip(ours, theirs, strict=False) if part == other
+        )
 
 
 def _path(name: str) -> str:
@@ -129,12 +144,14 @@ def _differ(there: Mapping[str, int], here: Mapping[str, int]) -> bool:
     return any(there[path] != here[path] for path in there.keys() & here.keys())
 
 
-def _without_model(names: Iterable[str]) -> dict[str, str]:
-    """Names by what is left without an outer scope that all have; else nothing."""
+def _without_model(names: Iterable[str]) -> tuple[str, dict[str, str]]:
+    """An outer scope that all names have, and the names by what is left without it."""
     parted = {name: name.partition("/") for name in names}
     scopes = {scope for scope, _, _ in parted.values()}
     inner = {rest: name for name, (_, _, rest) in parted.items()}
-    return inner if len(scopes) == 1 and all("/" in rest for rest in inner) else {}
+    if len(scopes) == 1 and all("/" in rest for rest in inner):
+        return scopes.pop(), inner
+    return "", {}
 
 
 def _renaming(
@@ -154,6 +171,19 @@ def _renaming(
         return None
     moved = frozenset(kind for kind, shift in shifts.items() if shift)
     return Renaming(dict(zip(own, saved, strict=True)), moved)
+
+
+def _in_order(names: Mapping[str, Any], kinds: frozenset[str]) -> dict[str, Any]:
+    """Names in alphabetical order, but for the numbers that Keras gave.
+
+    Variables come in another order where layers were frozen meanwhile.
+    """
+
+    def key(name: str) -> tuple[list[tuple[str, int]], str]:
+        parts = _path(name).split("/")
+        return [_kind_and_number(part, kinds) for part in parts], name
+
+    return {name: names[name] for name in sorted(names, key=key)}
 
 
 def _shifted(

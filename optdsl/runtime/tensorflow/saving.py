@@ -20,16 +20,23 @@ class Contents:
     """What state consists of.
 
     Attributes:
-        variables: dtype and shape of each variable, by name.
-        state: the same of all that is kept for them: `dense/kernel/m`, …
+        variables: dtype and shape of each variable, and of all that is kept for it.
         accumulation: number of gradients that make one update, or None.
         fixed: the hyperparameters that are fixed at construction.
     """
 
-    variables: dict[str, str]
-    state: dict[str, str]
+    variables: dict[str, tuple[str, dict[str, str]]]
     accumulation: int | None
     fixed: dict[str, Any]
+
+    @property
+    def state(self) -> dict[str, str]:
+        """Dtype and shape of all that is kept, by name: `dense/kernel/m`, …"""
+        return {
+            f"{name}/{what}": about
+            for name, (_, kept) in self.variables.items()
+            for what, about in kept.items()
+        }
 
 
 @dataclass(frozen=True)
@@ -169,13 +176,13 @@ class Saved(tf.Module):
 
     def describe(self) -> dict[str, Any]:
         """What the state consists of, as it is saved beside it."""
-        own = self.contents or Contents({}, {}, None, {})
+        own = self.contents or Contents({}, None, {})
         return {
             "rule": self.rule.signature,
             "meaning": self.rule.meaning,
             "fixed": own.fixed,
             "accumulation": own.accumulation,
-            "variables": own.variables,
+            "variables": {name: about for name, (about, _) in own.variables.items()},
             "state": None if self.contents is None else own.state,
         }
 
@@ -250,7 +257,11 @@ class Saved(tf.Module):
                 f"here it is {own.accumulation}"
             )
         theirs = _by_variable(state, layout.get("variables", {}))
-        ours = _by_variable(own.state, {} if earlier else own.variables)
+        ours = {
+            name: (None if earlier else about, kept)
+            for name, (about, kept) in own.variables.items()
+            if kept
+        }
         try:
             found_out = matched(theirs, ours, renumbered=earlier)
         except ValueError as error:
