@@ -60,7 +60,7 @@ def test_a_name_is_itself_in_any_order() -> None:
         (["net/a/w", "net/b/w"], ["a/w", "b/w"]),
         (["a/w", "b/w"], ["net/a/w", "net/b/w"]),
         (["one/in/w", "two/in/w", "top/w"], ["in/w", "in/w#2", "top/w"]),
-        (["sequential_1/dense_2/w", "table/w"], ["dense_5/w", "table/w"]),
+        (["sequential_1/dense_2/w", "table/w"], ["sequential/dense_5/w", "table/w"]),
         (["dense_1/w", "lstm/lstm_cell/w"], ["dense_3/w", "lstm_4/lstm_cell/w"]),
         (["table/w", "dense/w"], ["table/w", "dense_1/w"]),
     ],
@@ -86,6 +86,8 @@ def test_renamings_that_count(saved: list[str], own: list[str]) -> None:
         (["a/in/w", "b/in/w"], ["in/w"]),
         (["in/w", "in/w#2"], ["in/w"]),
         (["block/w"], ["w"]),
+        (["sequential_1/dense_2/w"], ["dense_5/w"]),
+        (["sequential_1/dense_2/w"], ["sequential_1/dense_3/w"]),
         (["a/x/w", "y/w"], ["x/w", "b/y/w"]),
     ],
 )

@@ -210,7 +210,7 @@ class KerasOptimizer(keras.optimizers.Optimizer):
             variables = list(trainable_variables)
             places = self._trainable_variables_indices
             known = {self._var_key(each) in places for each in variables}
-            if not self.built or len(known) == 2:
+            if not places or len(known) == 2:
                 self.build(variables)
             self._check_variables_are_known(variables)
         if len(grads) != len(variables):

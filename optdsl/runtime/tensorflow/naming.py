@@ -73,10 +73,10 @@ def matched(
     same = _same(saved, own, kinds)
     if same is not None and len(saved) == len(own) == len(same):
         return Matched(same, (), ())
-    renaming = _renaming(saved, own, kinds)
+    renaming = _renaming(saved, own, kinds, renumbered)
     if renaming is None:
         in_order = _in_order(saved, kinds), _in_order(own, kinds)
-        renaming = _renaming(*in_order, kinds)
+        renaming = _renaming(*in_order, kinds, renumbered)
     if renumbered:
         same = None
     if same is not None and renaming is not None:
@@ -155,9 +155,16 @@ def _without_model(names: Iterable[str]) -> tuple[str, dict[str, str]]:
 
 
 def _renaming(
-    saved: Mapping[str, Any], own: Mapping[str, Any], kinds: frozenset[str]
+    saved: Mapping[str, Any],
+    own: Mapping[str, Any],
+    kinds: frozenset[str],
+    renumbered: bool,
 ) -> Renaming | None:
-    """The renaming of all saved variables to all of ours, in their order."""
+    """The renaming of all saved variables to all of ours, in their order.
+
+    Either scopes are dropped, by `load_model`, which keeps the names of layers; or
+    numbers differ, and then those of scopes that Keras named, too.
+    """
     if len(saved) != len(own):
         return None
     shifts: dict[str, int] = {}
@@ -166,10 +173,14 @@ def _renaming(
         there, here = (_path(name).split("/") for name in (theirs, ours))
         if saved[theirs] != own[ours] or not _shifted(there, here, kinds, shifts):
             return None
+        if not renumbered and _holds_still(there, here, kinds):
+            return None
         longer.add((len(there) > len(here)) - (len(there) < len(here)))
     if {-1, 1} <= longer:
         return None
     moved = frozenset(kind for kind, shift in shifts.items() if shift)
+    if moved and longer != {0} and not renumbered:
+        return None
     return Renaming(dict(zip(own, saved, strict=True)), moved)
 
 
@@ -206,6 +217,21 @@ def _shifted(
         if kind != own_kind or shifts.setdefault(kind, shift) != shift:
             return False
     return True
+
+
+def _holds_still(
+    there: Sequence[str], here: Sequence[str], kinds: frozenset[str]
+) -> bool:
+    """Whether a layer has another number in a scope that Keras named as before.
+
+    A model that is made again has another number, too: these are two layers of one.
+    """
+    still = False
+    for theirs, ours in zip(there, here, strict=False):
+        if still and theirs != ours:
+            return True
+        still = still or (theirs == ours and _kind_and_number(ours, kinds)[0] in kinds)
+    return False
 
 
 def _kind_and_number(part: str, kinds: frozenset[str]) -> tuple[str, int]:
