@@ -125,6 +125,15 @@ def restored(optimizer: Any, trained: list[tf.Variable], path: str) -> None:
 
 
 @pytest.mark.parametrize("kind", CLASSES)
+def test_averages_before_the_first_step(kind: str) -> None:
+    """0.1.0: the variables became zero."""
+    optimizer, (one,) = made(kind, use_ema=True), variables("one")
+    optimizer.build([one])
+    optimizer.finalize_variable_values([one])
+    np.testing.assert_array_equal(one.numpy(), np.ones((2, 3)))
+
+
+@pytest.mark.parametrize("kind", CLASSES)
 @pytest.mark.parametrize("built", [False, True])
 def test_a_checkpoint_with_more_variables(tmp_path: Path, kind: str, built: bool) -> None:
     """0.1.0: refused."""

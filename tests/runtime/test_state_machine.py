@@ -269,7 +269,7 @@ def run(examples: int) -> settings:
     )
 
 
-Files.TestCase.settings = run(2)
+Files.TestCase.settings = run(15)
 TestFiles = Files.TestCase
 
 

@@ -119,9 +119,9 @@ def described(text: Any) -> tuple[dict[str, Any], list[str]]:
     """
     try:
         layout, names = json.loads(text.tobytes())
+        return parsed(layout), [str(name) for name in names]
     except (ValueError, TypeError):
         raise ValueError(_DAMAGED) from None
-    return parsed(layout), names
 
 
 _DAMAGED = "the file is damaged: it does not say what the saved state consists of"
@@ -194,9 +194,9 @@ class Saved(tf.Module):
         values = {name: each.numpy() for name, each in self.by_name.items()}
         if self.pending is None:
             return self.describe(), values
-        waiting = self.pending.layout["state"]
+        waiting = self.pending.layout["state"].keys() & self.pending.values.keys()
         return self.pending.layout, values | {
-            name: self.pending.values[name] for name in waiting
+            name: self.pending.values[name] for name in sorted(waiting)
         }
 
     # --- restoring ------------------------------------------------------------------
@@ -286,7 +286,7 @@ class Saved(tf.Module):
         self.restored(plan.variables)
         own = {} if self.contents is None else self.contents.fixed
         for name, value in found.layout.get("fixed", {}).items():
-            if own[name] != value:
+            if own.get(name, value) != value:
                 here = f"{name}={value}, and here it is {own[name]}"
                 warnings.warn(f"the state was saved with {here}", stacklevel=2)
         if dropped := plan.variables.dropped:
