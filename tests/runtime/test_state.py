@@ -82,16 +82,12 @@ def test_config_round_trip(spec: str) -> None:
     for name, value in chosen.items():
         assert config[name] == value, name
     # The registry is global: another test may have loaded a class of the same name.
-    own = {f"optdsl>{keras_class(spec).__name__}": keras_class(spec)}
+    own = {keras.saving.get_registered_name(keras_class(spec)): keras_class(spec)}
     saved = keras.saving.serialize_keras_object(first)
     with keras.saving.custom_object_scope(own):
         again = keras.saving.deserialize_keras_object(saved)
     assert type(again) is keras_class(spec)
     assert again.get_config() == config
-
-
-def test_registered_under_the_name_of_the_package() -> None:
-    assert keras.saving.get_registered_name(keras_class("amsgrad")) == "optdsl>AMSGrad"
 
 
 def test_config_holds_schedules() -> None:
@@ -193,12 +189,10 @@ def test_weights_of_other_variables_are_refused_whenever_that_shows(tmp_path: Pa
     with pytest.raises(ValueError, match=r"only here: .*'network/hidden/bias/moving-average'"):
         early.load_weights(file)
     assert_same(saved_state(early.optimizer), before)
-    late.layers[0].trainable = False
-    late.compile(late.optimizer, "mse", jit_compile=False)
     late.load_weights(file)
     for _ in range(2):
         with pytest.raises(ValueError, match=r"only saved: .*'network/hidden/kernel/m'"):
-            late.optimizer.build(late.trainable_variables)
+            late.optimizer.build([tf.Variable(1.0, name="other")])
 
 
 def test_state_of_another_rule_is_refused(tmp_path: Path) -> None:
@@ -299,7 +293,7 @@ def test_checkpoint(tmp_path: Path, kind: str, built: bool) -> None:
 @pytest.mark.parametrize(
     ("spec", "options", "names", "match"),
     [
-        ("adam", {}, "ax", r"only saved: \[\('b/m', .*only here: \[\('x/m', 'float32 \(6, 4\)'"),
+        ("adam", {}, "xy", r"only saved: \[\('a/m', .*only here: \[\('x/m', 'float32 \(6, 4\)'"),
         ("adam", {"use_ema": True}, "ab", r"only saved: \[\]; only here: .*a/moving-average"),
         ("adam", {"slot_dtype": "float16"}, "ab", r"'float32 \(6, 4\)'.*'float16 \(6, 4\)'"),
         ("momentum", {}, "ab", r"state is that of .*'Adam'.*, not .*'Momentum'"),
@@ -326,11 +320,9 @@ def test_checkpoint_that_does_not_fit(
         with pytest.raises(ValueError, match=match):
             tf.train.Checkpoint(optimizer=late).restore(path)
         return
-    if "slot_dtype" in options:  # TensorFlow itself refuses another dtype
-        match = "expected dtype half does not equal original dtype float"
     tf.train.Checkpoint(optimizer=late).restore(path)
     for _ in range(2):
-        with pytest.raises((ValueError, tf.errors.InvalidArgumentError), match=match):
+        with pytest.raises(ValueError, match=match):
             train(late, theirs, 0)
 
 
@@ -392,23 +384,6 @@ def test_models_that_are_made_twice_in_one_process(tmp_path: Path) -> None:
     status.assert_consumed()
     assert_same_models(first, second)
     assert_same_models(first, third)
-
-
-@pytest.mark.parametrize(
-    ("paths", "expected"),
-    [
-        (["dense_7/kernel", "dense_8/kernel"], ["dense/kernel", "dense_1/kernel"]),
-        (["block_2/w", "block_1/w", "w"], ["block_1/w", "block/w", "w"]),
-        (["a_1_2", "a_1", "a"], ["a_1_2", "a_1", "a"]),
-        (["a_3_2", "a_3_4", "b_0", "b_01"], ["a_3", "a_3_2", "b_0", "b_01"]),
-        (["a_5", "a_5", "a_6"], ["a", "a#2", "a_1"]),
-    ],
-)
-def test_numbers_in_names_count_from_the_least(paths: list[str], expected: list[str]) -> None:
-    optimizer = module_class("momentum")()
-    optimizer.build([tf.Variable(1.0, name=path) for path in paths])
-    names = [name for name in optimizer._saved.by_name if "/" in name]
-    assert names == [f"{name}/delta" for name in expected]
 
 
 # --- SavedModel ----------------------------------------------------------------------------------

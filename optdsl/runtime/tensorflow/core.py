@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 import tensorflow as tf
 
 from optdsl.runtime.tensorflow.hypers import Followed, float64
+from optdsl.runtime.tensorflow.naming import Matched, state_names
 from optdsl.runtime.tensorflow.options import Options
 from optdsl.runtime.tensorflow.replicas import (
     local,
@@ -18,10 +20,9 @@ from optdsl.runtime.tensorflow.replicas import (
     write_everywhere,
 )
 from optdsl.runtime.tensorflow.rule import Rule
-from optdsl.runtime.tensorflow.saving import Saved
+from optdsl.runtime.tensorflow.saving import Contents, Saved
 from optdsl.runtime.tensorflow.state import (
     State,
-    compute_dtype,
     initial_values,
     made_state,
 )
@@ -34,15 +35,17 @@ class Core:
     def __init__(self, rule: Rule, iterations: tf.Variable) -> None:
         self.rule = rule
         self.iterations = iterations
-        self.saved = Saved(rule, iterations)
+        self.saved = Saved(rule, iterations, self._restored)
         self.schedules: dict[str, Any] = {}
         self.fixed: dict[str, Any] = {}
         self.states: list[State] = []
         self.places: dict[Any, int] = {}  # of variables in `states`
+        self.current: tuple[int, ...] = ()  # places of those of the last `build`
+        self.initial: dict[str, partial[dict[str, tf.Tensor]]] = {}  # by variable
         self.replicas: list[list[State]] = []
         self.steps: dict[Any, Step] = {}
         self.traced = False  # as a part of somebody's compiled function
-        self.late: list[tuple[State, Any]] = []  # variables without a value yet
+        self.late: dict[str, int | None] = {}  # see `start_late`
 
     def __getstate__(self) -> object:
         """What a copy or a pickle holds.
@@ -109,67 +112,129 @@ class Core:
 
     def build(
         self,
-        variables: Sequence[tf.Variable],
-        names: Sequence[str],
+        variables: Sequence[Any],
         decays: Sequence[bool],
         hypers: dict[str, tf.Tensor],
         options: Options,
         add: Callable[[str, tf.Tensor], tf.Variable],
     ) -> None:
-        """Makes the state of the variables.
+        """Makes state of those of the variables that have none yet.
 
         Args:
-            variables: what the rule updates.
-            names: a name for each, under which its state is saved.
+            variables: what the rule updates from now on, where nothing else is said.
             decays: whether each takes part in weight decay.
             hypers: the real hyperparameters now, for the slots' initial values.
             options: which say what is kept beside the slots.
             add: makes a variable from its name and initial value.
 
         Raises:
-            ValueError: a variable's dtype is not a real floating-point one, or other
-                state was restored before.
+            ValueError: a variable's dtype is not a real floating-point one, or state
+                of other variables was restored before. Nothing is made then.
         """
         given = self.rule.hypers(**self.fixed, **hypers)
-        states: list[State] = []
-        layout: dict[str, str] = {}
-        for param, name, decay in zip(variables, names, decays, strict=True):
+        refs = [tf_variable(each).ref() for each in variables]
+        if len(set(refs)) < len(refs):
+            raise ValueError("a variable is given twice")
+        decayed = dict(zip(refs, decays, strict=True))
+        new = [each for each in variables if tf_variable(each).ref() not in self.places]
+        named = dict(zip(state_names(new, self.initial), new, strict=True))
+        params = {name: tf_variable(each) for name, each in named.items()}
+        for name, param in params.items():
             if not param.dtype.is_floating:
                 raise ValueError(
                     f"{name} has dtype {param.dtype.name}; "
                     "only real floating-point variables can be updated"
                 )
-            initial = initial_values(self.rule, param, given, options)
+        initial = self.initial | {
+            name: partial(initial_values, self.rule, param, given, options)
+            for name, param in params.items()
+        }
+        contents = self._contents(refs, params, initial, options)
+        pending = self.saved.pending
+        plan = None if pending is None else self.saved.plan(pending, contents)
 
-            def make(what: str, value: tf.Tensor, of: str = name) -> tf.Variable:
-                path = f"{of}/{what}"
-                layout[path] = f"{value.dtype.name} {value.shape}"
-                made = self.saved.by_name[path] = add(path, value)
-                return made
+        def make(name: str, value: tf.Tensor) -> tf.Variable:
+            made = self.saved.by_name[name] = add(name, value)
+            return made
 
-            states.append(made_state(self.rule, param, decay, initial, make))
-        self.saved.layout.set(layout)
-        self.states = states
-        if self.saved.layout.restored is None:
-            late = [each for each in states if not each.param.is_initialized()]
-            self.late = [(each, given) for each in late]
-        self.places = {each.param.ref(): place for place, each in enumerate(states)}
-        self.replicas = [
-            [on_replica(each, replica) for each in states]
-            for replica in range(len(local(self.iterations)))
-        ]
+        for name, param in params.items():
+            values = initial[name]()
+            decays_too = decayed[param.ref()]
+            self._append(made_state(self.rule, param, decays_too, name, values, make))
+            if not param.is_initialized():
+                self.late[name] = None
+        self.initial = initial
+        self.saved.contents = contents
+        self.current = tuple(self.places[ref] for ref in refs)
+        self.steps.clear()
+        if plan is not None and pending is not None:
+            self.saved.carry_out(plan, pending)
 
-    def fill_late_slots(self) -> None:
-        """Gives slots of variables that had no value their initial value anew."""
-        for state, hypers in self.late:
-            param = state.param
-            if param.is_initialized():
-                value = tf.cast(param, compute_dtype(param))
-                slots = self.rule.initial(value, hypers)
-                for slot, initial in zip(state.slots, slots, strict=True):
-                    write_everywhere(slot, initial)
-        late = [each for each in self.late if not each[0].param.is_initialized()]
-        self.late = late
+    def _contents(
+        self,
+        refs: Sequence[Any],
+        params: dict[str, tf.Variable],
+        initial: dict[str, partial[dict[str, tf.Tensor]]],
+        options: Options,
+    ) -> Contents:
+        """What the state will consist of: first of the variables of `build`, in order.
+
+        Args:
+            refs: references to the variables of `build`.
+            params: those of them that are new, by name.
+            initial: what gives the initial values of a variable's state, by name.
+            options: those of the optimizer.
+        """
+        own = self.saved.contents
+        about = {} if own is None else dict(own.variables)
+        for name, param in params.items():
+            kept = {what: _described(value) for what, value in initial[name]().items()}
+            about[name] = (_described(param), kept)
+        known = list(self.initial)
+        new = {param.ref(): name for name, param in params.items()}
+        first = [new[ref] if ref in new else known[self.places[ref]] for ref in refs]
+        return Contents(
+            {name: about[name] for name in (*first, *about)},
+            options["gradient_accumulation_steps"],
+            dict(self.fixed),
+        )
+
+    def _append(self, state: State) -> None:
+        self.places[state.param.ref()] = len(self.states)
+        self.states.append(state)
+        for replica in range(len(local(self.iterations))):
+            if replica == len(self.replicas):
+                self.replicas.append([])
+            self.replicas[replica].append(on_replica(state, replica))
+
+    def knows_some(self, variables: Iterable[Any]) -> bool:
+        """Whether there is state of some of the variables, and not of all."""
+        known = {tf_variable(each).ref() in self.places for each in variables}
+        return len(known) == 2
+
+    def _restored(self, variables: Matched) -> None:
+        """Lets restored state be; starts that of other variables afresh."""
+        for name in variables.saved:
+            self.late.pop(name, None)
+        for name in variables.fresh:
+            self._start(name)
+            self.late[name] = int(self.iterations.numpy())
+
+    def _start(self, name: str) -> None:
+        for what, value in self.initial[name]().items():
+            write_everywhere(self.saved.by_name[f"{name}/{what}"], value)
+
+    def start_late(self) -> None:
+        """Starts state of variables that had no value of their own before.
+
+        They had none at all, or were restored after their state was started. What has
+        taken a step since then in somebody's compiled function is left alone.
+        """
+        for name, steps in list(self.late.items()):
+            if self.initial[name].args[1].is_initialized():
+                if steps is None or int(self.iterations.numpy()) == steps:
+                    self._start(name)
+                del self.late[name]
 
     def indices(self, variables: Iterable[Any] | None) -> tuple[int, ...]:
         """Where variables stand among those of `build`: all of these for None.
@@ -180,7 +245,7 @@ class Core:
         if not self.states:
             raise ValueError("pass the variables, or call `build` with them first")
         if variables is None:
-            return tuple(range(len(self.states)))
+            return self.current
         variables = list(variables)
         refs = [tf_variable(each).ref() for each in variables]
         for variable, ref in zip(variables, refs, strict=True):
@@ -219,7 +284,7 @@ class Core:
         """
         if self.late:
             with tf.init_scope():
-                self.fill_late_slots()
+                self.start_late()
         context = tf.distribute.get_replica_context()
         if context is None or context.num_replicas_in_sync < len(self.replicas):
             raise RuntimeError("gradients are applied inside `strategy.run`")
@@ -258,3 +323,8 @@ class Core:
                 options,
             )
         self.steps[key].run(grads, hypers)
+
+
+def _described(value: Any) -> str:
+    """A tensor's or variable's dtype and shape."""
+    return f"{value.dtype.name} {value.shape}"

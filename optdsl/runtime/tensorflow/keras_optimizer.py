@@ -12,6 +12,8 @@ import tensorflow as tf
 
 from optdsl.runtime.tensorflow.core import Core
 from optdsl.runtime.tensorflow.hypers import Followed, NoRate, values_now
+from optdsl.runtime.tensorflow.identity import register
+from optdsl.runtime.tensorflow.naming import listed
 from optdsl.runtime.tensorflow.options import (
     OPTIONS,
     Options,
@@ -26,11 +28,10 @@ from optdsl.runtime.tensorflow.replicas import (
     listed_variables,
     tf_variable,
     variable_name,
-    write_everywhere,
 )
 from optdsl.runtime.tensorflow.rows import as_gradient
 from optdsl.runtime.tensorflow.rule import Rule
-from optdsl.runtime.tensorflow.saving import renamed, state_names
+from optdsl.runtime.tensorflow.saving import Found, described
 
 KerasClass = TypeVar("KerasClass", bound="type[KerasOptimizer]")
 
@@ -47,8 +48,8 @@ def keras_class(rule: Rule) -> Callable[[KerasClass], KerasClass]:
     def decorate(cls: KerasClass) -> KerasClass:
         cls._rule = rule
         describe(cls, rule.hyper_names)
-        register = keras.saving.register_keras_serializable(package="optdsl")
-        return cast(KerasClass, register(cls))
+        register(cls, rule)
+        return cls
 
     return decorate
 
@@ -89,7 +90,7 @@ class KerasOptimizer(keras.optimizers.Optimizer):
             self._saved.by_name["learning_rate"] = self._learning_rate.value
         for hyper, value in own.items():
             setattr(self, hyper, value)
-        self._unclaimed: Any = None  # state that was loaded before `build`
+        self._accumulated_gradients: list[Any] = []  # Keras's own
 
     # --- hyperparameters and options ------------------------------------------------
 
@@ -148,38 +149,35 @@ class KerasOptimizer(keras.optimizers.Optimizer):
         return self._core.slots()
 
     def build(self, variables: Iterable[Any]) -> None:
-        """Makes the state of `variables`; does nothing the second time.
+        """Makes state of `variables`; what there is of some of them stays.
 
         Raises:
             ValueError: a variable's dtype is not a real floating-point one, or other
                 state was loaded before.
         """
-        if self.built:
-            return
         variables = listed_variables(variables)
         overwritten = self._overwrite_variable_with_gradient
         updated = [each for each in variables if not overwritten(each)]
         with tf.init_scope():
             self._core.build(
-                [tf_variable(each) for each in updated],
-                state_names(updated),
+                updated,
                 [self._use_weight_decay(each) for each in updated],
                 self._hypers(),
                 self._options(),
                 self._add_state,
             )
-            if self._unclaimed is not None:
-                self._claim()
         self._trainable_variables = variables
-        self._trainable_variables_indices = {
-            self._var_key(each): index for index, each in enumerate(variables)
-        }
-        if self.gradient_accumulation_steps:  # Keras's own, for what it overwrites
-            self._accumulated_gradients = [None] * len(variables)
-            for index, each in enumerate(variables):
-                if overwritten(each):
-                    accumulator = self.add_variable_from_reference(each, "accumulator")
-                    self._accumulated_gradients[index] = accumulator
+        places = self._trainable_variables_indices
+        for each in variables:
+            if self._var_key(each) in places:
+                continue
+            places[self._var_key(each)] = len(places)
+            if self.gradient_accumulation_steps:  # Keras's own, for what it overwrites
+                self._accumulated_gradients.append(
+                    self.add_variable_from_reference(each, "accumulator")
+                    if overwritten(each)
+                    else None
+                )
         self.built = True
 
     def _add_state(self, name: str, initial: tf.Tensor) -> tf.Variable:
@@ -202,7 +200,9 @@ class KerasOptimizer(keras.optimizers.Optimizer):
         Args:
             grads: a gradient for each variable: a tensor, a `tf.IndexedSlices`, or None
                 for a variable that stays as it is.
-            trainable_variables: the variables; by default those of `build`.
+            trainable_variables: the variables; by default those of the last `build`.
+                Where only some of them were there before, as after layers were
+                unfrozen, the others start with fresh state.
 
         Raises:
             ValueError: gradients and variables do not match, or none has a gradient.
@@ -219,7 +219,10 @@ class KerasOptimizer(keras.optimizers.Optimizer):
             variables = list(self._trainable_variables)
         else:
             variables = trainable_variables
-            self.build(variables)
+            places = self._trainable_variables_indices
+            are_known = {self._var_key(each) in places for each in variables}
+            if not places or len(are_known) == 2:
+                self.build(variables)
             self._check_variables_are_known(variables)
         if len(grads) != len(variables):
             counts = f"{len(grads)} gradients for {len(variables)} variables"
@@ -315,17 +318,18 @@ class KerasOptimizer(keras.optimizers.Optimizer):
 
     def save_own_variables(self, store: Any) -> None:
         """Writes the state to a Keras file, with its layout."""
-        names = list(self._saved.by_name)
-        layout = json.dumps([self._saved.layout.serialize(), names])
-        store["layout"] = tf.io.decode_raw(layout, tf.uint8).numpy()
-        for index, name in enumerate(names):
-            store[str(index)] = self._saved.by_name[name].numpy()
+        layout, values = self._saved.values()
+        text = json.dumps([json.dumps(layout), list(values)])
+        store["layout"] = tf.io.decode_raw(text, tf.uint8).numpy()
+        for index, value in enumerate(values.values()):
+            store[str(index)] = value
 
     def load_own_variables(self, store: Any) -> None:
         """Reads the state from a Keras file by name; waits for `build` where necessary.
 
         Raises:
-            ValueError: the state is another rule's, or other variables'.
+            ValueError: the state is another rule's, or other variables', or damaged;
+                then nothing has changed.
         """
         keys = set(store.keys())
         if not keys:
@@ -335,28 +339,15 @@ class KerasOptimizer(keras.optimizers.Optimizer):
             raise ValueError(
                 f"the state in the file was not saved by {self._rule.name}"
             )
-        text = keras.ops.convert_to_numpy(store["layout"]).tobytes().decode()
-        layout, names = json.loads(text)
-        state = self._saved.layout.read(layout)
-        values = [keras.ops.convert_to_numpy(store[str(i)]) for i in range(len(names))]
-        by_name = dict(zip(names, values, strict=True))
-        self._unclaimed = (state, [by_name.pop(name) for name in state or ()])
-        if self.built:
-            self._claim()
-        for name in by_name.keys() & self._saved.by_name.keys():
-            write_everywhere(self._saved.by_name[name], by_name[name])
-
-    def _claim(self) -> None:
-        """Gives loaded state to the variables of `build`."""
-        state, values = self._unclaimed
-        if state is not None:
-            names = renamed(list(state), list(self._saved.layout.own or ()))
-            state = dict(zip(names, state.values(), strict=True))
-        self._saved.layout.compare(state)
-        for name, value in zip(state or (), values, strict=True):
-            write_everywhere(self._saved.by_name[name], value)
-        self._unclaimed = None
-        self._core.late = []
+        layout, names = described(keras.ops.convert_to_numpy(store["layout"]))
+        places = {name: str(index) for index, name in enumerate(names)}
+        there = [name for name in places if places[name] in keys]
+        kept = layout["state"] or {}
+        if missing := [name for name in {**places, **kept} if name not in there]:
+            raise ValueError(f"the file is damaged: it lacks {listed(missing)}")
+        read = keras.ops.convert_to_numpy
+        values = {name: read(store[place]) for name, place in places.items()}
+        self._saved.take(Found(layout, values, {}))
 
     def _trackable_children(
         self,

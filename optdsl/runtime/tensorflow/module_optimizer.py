@@ -25,7 +25,6 @@ from optdsl.runtime.tensorflow.replicas import (
 )
 from optdsl.runtime.tensorflow.rows import as_gradient
 from optdsl.runtime.tensorflow.rule import Rule
-from optdsl.runtime.tensorflow.saving import state_names
 
 ModuleClass = TypeVar("ModuleClass", bound="type[ModuleOptimizer]")
 
@@ -128,19 +127,16 @@ class ModuleOptimizer(tf.Module):
         return not any(re.search(pattern, variable.name) for pattern in patterns)
 
     def build(self, variables: Iterable[Any]) -> None:
-        """Makes the state of `variables`; does nothing the second time.
+        """Makes state of `variables`; what there is of some of them stays.
 
         Raises:
             ValueError: a variable's dtype is not a real floating-point one, or other
                 state was restored before.
         """
-        if self._core.states:
-            return
         variables = listed_variables(variables)
         with tf.init_scope():
             self._core.build(
-                [tf_variable(each) for each in variables],
-                state_names(variables),
+                variables,
                 [self._decays(each) for each in variables],
                 self._hypers(),
                 self._options(),
@@ -158,7 +154,8 @@ class ModuleOptimizer(tf.Module):
         Args:
             grads: a gradient for each variable: a tensor, a `tf.IndexedSlices`, or None
                 for a variable that stays as it is.
-            variables: the variables; by default those of `build`.
+            variables: the variables; by default those of the last `build`. Where only
+                some of them were there before, the others start with fresh state.
 
         Raises:
             ValueError: gradients and variables do not match, or none has a gradient.
@@ -169,7 +166,8 @@ class ModuleOptimizer(tf.Module):
             variables = listed_variables(variables)
         if not grads and not variables:
             return
-        if variables is not None:
+        core = self._core
+        if variables is not None and (not core.states or core.knows_some(variables)):
             self.build(variables)
         places = self._core.indices(variables)
         if len(grads) != len(places):

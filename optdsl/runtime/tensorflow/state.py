@@ -57,7 +57,7 @@ def initial_values(
     if param.dtype.size < 4 and slot_dtype is None:
         kept["before-rounding"] = value
     if options["use_ema"]:
-        kept["moving-average"] = tf.zeros_like(value)
+        kept["moving-average"] = value  # what the first update sets it to, too
     if options["gradient_accumulation_steps"] is not None:
         kept["accumulated-gradient"] = tf.zeros_like(value)
         if options["sparse_mode"] == "lazy" and value.shape.rank > 0:
@@ -69,12 +69,13 @@ def made_state(
     rule: Rule,
     param: tf.Variable,
     decays: bool,
+    name: str,
     initial: dict[str, tf.Tensor],
     make: Callable[[str, tf.Tensor], tf.Variable],
 ) -> State:
     """The state of a variable; `make` makes a variable of a name and initial value."""
     with tf.distribute.get_strategy().extended.colocate_vars_with(param):
-        made = {name: make(name, value) for name, value in initial.items()}
+        made = {what: make(f"{name}/{what}", value) for what, value in initial.items()}
     return State(
         param=param,
         unrounded=made.get("before-rounding"),
