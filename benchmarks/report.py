@@ -54,9 +54,15 @@ def label(work: Work) -> str:
 
 def time(seconds: float) -> str:
     """Seconds, or milliseconds, to three digits or so."""
-    if seconds >= 1:
-        return f"{seconds:.1f} s"
-    return f"{seconds * 1e3:.0f} ms" if seconds >= 0.0995 else f"{seconds * 1e3:.2g} ms"
+    match seconds:
+        case _ if seconds >= 0.9995:
+            return f"{seconds:.1f} s"
+        case _ if seconds >= 0.0995:
+            return f"{seconds * 1e3:.0f} ms"
+        case _ if seconds >= 0.001:
+            return f"{seconds * 1e3:.1f} ms"
+        case _:
+            return f"{seconds * 1e3:.2g} ms"
 
 
 def _spread(values: list[float]) -> str:

@@ -25,6 +25,7 @@ class System:
         groups: the only groups that it is measured in; empty for all.
         needs: the package without which it is left out.
         environment: variables that its process has besides those of the others.
+        other: kinds of work and rules for which it takes another step than ours, and why.
     """
 
     name: str
@@ -36,6 +37,7 @@ class System:
     groups: frozenset[str] = frozenset()
     needs: str = "tensorflow"
     environment: tuple[tuple[str, str], ...] = ()
+    other: tuple[tuple[str, str], ...] = ()
 
     def installed(self) -> bool:
         """Whether its package is."""
@@ -47,6 +49,10 @@ class System:
         called = work.kind == "fit" or work.mode in self.modes
         return work.rule in rules and called and (not self.groups or work.group in self.groups)
 
+    def differs(self, work: Work) -> str:
+        """Why its results are not ours; empty if they are."""
+        return next((why for what, why in self.other if what in (work.kind, work.rule)), "")
+
 
 FIT = frozenset({"adam"})
 CALLED = frozenset({"eager"})
@@ -56,11 +62,31 @@ NONE: frozenset[str] = frozenset()
 SYSTEMS = (
     System("optdsl", "optdsl_now", fit=FIT),
     System("optdsl 0.1.0", "optdsl_0_1_0", fit=FIT),
-    System("Keras", "keras_", fit=FIT),
-    System("raw kernels", "raw_kernels", sparse=frozenset({"adagrad"}), modes=NO_XLA),
+    System(
+        "Keras",
+        "keras_",
+        fit=FIT,
+        other=(
+            ("sparse", "it squares equal ids before it sums them, and its Adam moves all rows"),
+        ),
+    ),
+    System(
+        "raw kernels",
+        "raw_kernels",
+        sparse=frozenset({"adagrad"}),
+        modes=NO_XLA,
+        other=(("sparse", "the kernel takes equal ids one after the other"),),
+    ),
     System("by hand", "hand_written"),
     System("torch", "torch_", modes=CALLED, needs="torch"),
-    System("optax", "optax_", sparse=NONE, modes=CALLED, needs="optax"),
+    System(
+        "optax",
+        "optax_",
+        sparse=NONE,
+        modes=CALLED,
+        needs="optax",
+        other=(("amsgrad", "it takes the maximum after the correction"),),
+    ),
     System(
         "optdsl, fused outputs",
         "optdsl_now",

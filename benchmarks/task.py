@@ -16,10 +16,8 @@ class Task:
         build: makes the state, of `fit` the model's training function.
         step: takes a step, given its number from 0.
         values: the variables now.
-        differs: why the results are not those of the rule; empty if they are.
     """
 
     build: Callable[[], object]
     step: Callable[[int], object]
     values: Callable[[], list[Array]]
-    differs: str = ""

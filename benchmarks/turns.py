@@ -20,8 +20,6 @@ from benchmarks.systems import System
 from benchmarks.work import Work
 
 ROOT = Path(__file__).parent.parent
-PAUSE = 0.05
-"""Seconds before each turn: threads that wait for work spin for a while."""
 CLOSE = 0.02
 """How far results may differ, as a share of the longest way: rules differ in where epsilon is."""
 
@@ -44,14 +42,16 @@ class Plan:
         starts: how often processes are started anew, for first calls.
         rounds: turns of each system after each start.
         steps: timed steps in a turn.
+        pause: seconds before each turn: threads that wait for work spin for a while.
     """
 
     starts: int
     rounds: int
     steps: int
+    pause: float = 0.05
 
 
-QUICK = Plan(starts=1, rounds=1, steps=1)
+QUICK = Plan(starts=1, rounds=1, steps=1, pause=0)
 PLANS = {
     "small": Plan(starts=3, rounds=8, steps=4),
     "large": Plan(starts=2, rounds=8, steps=3),
@@ -66,7 +66,16 @@ PLANS = {
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What was measured of a system at a kind of work: seconds, in the order they were taken."""
+    """What was measured of a system at a kind of work: seconds, in the order they were taken.
+
+    Attributes:
+        work: name of the work.
+        system: name of the system.
+        build: to make the state, after each start.
+        first: of the first steps.
+        steps: of the later ones.
+        differs: why its results are not ours; empty if they are.
+    """
 
     work: str
     system: str
@@ -112,7 +121,6 @@ class Process:
 
     def ask(self, order: str, *arguments: Any) -> Any:
         """Says what is to be done, and waits for it."""
-        time.sleep(PAUSE)
         self.tell(order, *arguments)
         return self.answer()
 
@@ -158,7 +166,9 @@ def measure(
         MeasurementError: results that should agree do not, or a process has failed.
     """
     able = [system for system in systems if system.can(work) and system.installed()]
-    found = {system.name: Figures(work.name, system.name, [], [], [], "") for system in able}
+    found = {
+        each.name: Figures(work.name, each.name, [], [], [], each.differs(work)) for each in able
+    }
     for _ in range(plan.starts):
         if running is None:
             with processes(able) as started:
@@ -172,22 +182,23 @@ def _start(work: Work, workers: dict[str, Process], plan: Plan, found: dict[str,
     """Measures with processes that have not done this work; adds to what was found."""
     for worker in workers.values():  # all together: this is not timed
         worker.tell("prepare", asdict(work))
-    differs = {name: worker.answer() for name, worker in workers.items()}
+    for worker in workers.values():
+        worker.answer()
     for name, worker in workers.items():
+        time.sleep(plan.pause)
         found[name].build.append(worker.ask("build"))
         found[name].first.append(worker.ask("first"))
-    moved = {}
     if work.kind == "fit":  # later epochs only make rounding errors grow
         moved = {name: worker.ask("moved") for name, worker in workers.items()}
     order = list(workers)
     for _ in range(plan.rounds):
         for name in order:
+            time.sleep(plan.pause)
             found[name].steps.extend(workers[name].ask("turn", plan.steps))
         order = order[1:] + order[:1]  # nobody always follows the same one
-    moved = moved or {name: worker.ask("moved") for name, worker in workers.items()}
-    for name, why in differs.items():
-        found[name] = Figures(**{**asdict(found[name]), "differs": why})
-    compare(work, {name: moved[name] for name, why in differs.items() if not why})
+    if work.kind != "fit":
+        moved = {name: worker.ask("moved") for name, worker in workers.items()}
+    compare(work, {name: moved[name] for name in workers if not found[name].differs})
 
 
 def compare(work: Work, moved: Mapping[str, Sequence[float]]) -> None:
@@ -196,6 +207,8 @@ def compare(work: Work, moved: Mapping[str, Sequence[float]]) -> None:
     Raises:
         MeasurementError: some differ.
     """
+    if not moved:
+        return
     (first, expected), *others = moved.items()
     reach = float(np.max(np.abs(expected)))
     for name, got in others:

@@ -37,14 +37,13 @@ class Worker:
     def __init__(self, module: str) -> None:
         self.peer = importlib.import_module(f"benchmarks.peers.{module}")
 
-    def prepare(self, fields: dict[str, Any]) -> str:
-        """Makes variables and gradients; says how the results will differ."""
+    def prepare(self, fields: dict[str, Any]) -> None:
+        """Makes variables and gradients."""
         shapes = tuple(map(tuple, fields.pop("shapes")))
         self.work = Work(shapes=shapes, **fields)
         self.task: Task = getattr(self.peer, self.work.kind)(self.work)
         self.before = numbers.sample(self.work, self.task.values())
         self.taken = 0
-        return self.task.differs
 
     def build(self) -> float:
         """Makes the state."""

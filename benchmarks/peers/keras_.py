@@ -28,10 +28,7 @@ def dense(work: Work) -> Task:
     return on_tensorflow.steps(work, optimizer(work.rule))
 
 
-def sparse(work: Work) -> Task:
-    """Steps of Keras's class, which do not sum equal ids first; its Adam moves all rows."""
-    differs = "Keras squares the values of equal ids before it sums them; its Adam moves all rows"
-    return on_tensorflow.steps(work, optimizer(work.rule), differs)
+sparse = dense
 
 
 def fit(work: Work) -> Task:

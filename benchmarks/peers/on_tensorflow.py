@@ -23,7 +23,7 @@ class Stepper(Protocol):
         """Takes a step."""
 
 
-def steps(work: Work, optimizer: Stepper, differs: str = "") -> Task:
+def steps(work: Work, optimizer: Stepper) -> Task:
     """Steps of given gradients."""
     variables = [keras.Variable(each) for each in numbers.params(work)]
     grads = _gradients(work)
@@ -32,7 +32,6 @@ def steps(work: Work, optimizer: Stepper, differs: str = "") -> Task:
         build=lambda: optimizer.build(variables),
         step=lambda index: step(grads[index % len(grads)]),
         values=lambda: [each.numpy() for each in variables],
-        differs=differs,
     )
 
 

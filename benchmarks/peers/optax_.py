@@ -38,5 +38,4 @@ def dense(work: Work) -> Task:
         new = compiled(now["params"], now["state"], grads[index % len(grads)])
         now["params"], now["state"] = jax.block_until_ready(new)
 
-    differs = "Optax takes AMSGrad's maximum after the correction" if work.rule == "amsgrad" else ""
-    return Task(build, step, lambda: [np.asarray(each) for each in now["params"]], differs)
+    return Task(build, step, lambda: [np.asarray(each) for each in now["params"]])

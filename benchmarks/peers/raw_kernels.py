@@ -1,7 +1,6 @@
 """TensorFlow's kernels, called as they are: one call a variable, no checks and no options.
 
-The powers of the decay rates, which change from step to step, are computed in Python where the
-step is called from Python, and from a counter in a function.
+The powers of the decay rates, which change from step to step, are computed from a counter.
 """
 
 from __future__ import annotations
@@ -19,13 +18,11 @@ KERNELS = tf.raw_ops
 
 
 def dense(work: Work) -> Task:
-    """Steps of the kernel for dense gradients."""
+    """Steps of the kernel for dense or sparse gradients."""
     return on_tensorflow.steps(work, Kernels(work.rule))
 
 
-def sparse(work: Work) -> Task:
-    """Steps of the kernel for some rows."""
-    return on_tensorflow.steps(work, Kernels(work.rule), "the kernel takes equal ids in turn")
+sparse = dense
 
 
 class Kernels:

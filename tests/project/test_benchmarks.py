@@ -133,7 +133,9 @@ def test_the_page_is_written_from_the_files(tmp_path: Path) -> None:
     counts = {f"{name}, {mode}": 7 for name, mode in compilations.COUNTED}
     page.write(Measured("here", figures, counts, ["torch"]), Measured("there", grown), tmp_path)
     text = (tmp_path / "benchmarks.md").read_text(encoding="utf-8")
-    assert "| `amsgrad`, eager | Keras | 500 ms | 1.0 s | 3 ms | 3 ms – 3 ms | 1.50 |\n" in text
+    assert (
+        "| `amsgrad`, eager | Keras | 500 ms | 1.0 s | 3.0 ms | 3.0 ms – 3.0 ms | 1.50 |\n" in text
+    )
     assert "- torch: not installed.\n" in text
     assert (tmp_path / "images" / "growth.png").stat().st_size > 10_000
 
