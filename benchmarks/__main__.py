@@ -20,7 +20,8 @@ QUICK_COMPILATIONS = 3
 
 def figures(works: Sequence[Work], *, quick: bool) -> Iterator[Figures]:
     """What is measured, as it comes; if it is to be quick, one process a system does all."""
-    present = [system for system in SYSTEMS if system.installed()]
+    able = [system for system in SYSTEMS if any(system.can(each) for each in works)]
+    present = [system for system in able if system.installed()]
     with processes(present) if quick else nullcontext() as running:
         for each in works:
             yield from measure(each, present, QUICK if quick else PLANS[each.group], running)

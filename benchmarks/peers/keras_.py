@@ -19,7 +19,7 @@ OPTIMIZERS: dict[str, Callable[[], keras.optimizers.Optimizer]] = {
 
 
 def optimizer(rule: str) -> keras.optimizers.Optimizer:
-    """The class that comes nearest to a rule."""
+    """The optimizer that comes nearest to a rule."""
     return OPTIMIZERS[rule]()
 
 
@@ -33,4 +33,4 @@ sparse = dense
 
 def fit(work: Work) -> Task:
     """Training with Keras's class."""
-    return on_tensorflow.epochs(work, lambda: optimizer(work.rule))
+    return on_tensorflow.epochs(work, OPTIMIZERS[work.rule])

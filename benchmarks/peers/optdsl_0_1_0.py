@@ -18,7 +18,7 @@ CLASSES: dict[str, Any] = {
 
 
 def optimizer(rule: str) -> Any:
-    """The generated class of a rule."""
+    """An optimizer of a rule."""
     return CLASSES[rule]()
 
 
@@ -32,4 +32,4 @@ sparse = dense
 
 def fit(work: Work) -> Task:
     """Training with the generated class."""
-    return on_tensorflow.epochs(work, lambda: optimizer(work.rule))
+    return on_tensorflow.epochs(work, CLASSES[work.rule])
