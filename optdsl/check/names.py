@@ -75,15 +75,16 @@ MODULES = frozenset(
 """Names that the generated classes and functions themselves need."""
 
 RUNTIME = frozenset(
-    """API Annotated Bool Callable Core Fixed Int Interval Iterable Iterator KerasClass
-    KerasOptimizer Layout ModuleClass ModuleOptimizer NamedTuple Number OPTIONS Option Options
-    OptionsWithoutDecay Rate Real Rows Rule Saved Sequence Setting Shared State Step TypeVar
-    TypedDict Unpack Whole accumulate as_column as_gradient axes cast check_gradient
-    compute_dtype dataclass describe distinct_rows expanded filled float64 get_type_hints
-    initial_values inspect json keras_class known local made_state module_class numbers
-    on_replica re read read_param reduce_all reduce_any reduce_max reduce_mean reduce_min
-    reduce_norm reduce_sum reduced renamed scheduled settings state_names textwrap tf_variable
-    value_of warnings with_settings write write_everywhere write_rows written""".split()
+    """API AbstractContextManager Annotated Bool Callable Core Fixed Int Interval Iterable
+    Iterator KerasClass KerasOptimizer Layout ModuleClass ModuleOptimizer NamedTuple Number
+    OPTIONS Option Options OptionsWithoutDecay Rate Real Rows Rule Saved Sequence Setting Shared
+    State Step TypeVar TypedDict Unpack Whole accumulate as_column as_gradient axes cast
+    check_gradient check_replica compute_dtype contextlib dataclass describe distinct_rows
+    expanded filled float64 get_type_hints initial_values inspect json keras_class known local
+    made_state module_class numbers on_replica re read read_param reduce_all reduce_any
+    reduce_max reduce_mean reduce_min reduce_norm reduce_sum reduced renamed scheduled scope_for
+    settings state_names strategy_here textwrap tf_variable value_of warnings with_settings
+    write write_everywhere write_rows written""".split()
 )
 """Names at the top of a standalone file, which a class must not hide; a test checks the list."""
 

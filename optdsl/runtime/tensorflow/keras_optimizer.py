@@ -142,15 +142,15 @@ class KerasOptimizer(keras.optimizers.Optimizer):
         """Makes the state of `variables`; does nothing the second time.
 
         Raises:
-            ValueError: a variable's dtype is not a real floating-point one, or other
-                state was loaded before.
+            ValueError: a variable's dtype is not a real floating-point one, it was made
+                under another distribution strategy, or other state was loaded before.
         """
         if self.built:
             return
         variables = list(variables)
         overwritten = self._overwrite_variable_with_gradient
         updated = [each for each in variables if not overwritten(each)]
-        with tf.init_scope():
+        with tf.init_scope(), self._core.scope(updated):
             self._core.build(
                 [tf_variable(each) for each in updated],
                 state_names(updated),

@@ -124,13 +124,13 @@ class ModuleOptimizer(tf.Module):
         """Makes the state of `variables`; does nothing the second time.
 
         Raises:
-            ValueError: a variable's dtype is not a real floating-point one, or other
-                state was restored before.
+            ValueError: a variable's dtype is not a real floating-point one, it was made
+                under another distribution strategy, or other state was restored before.
         """
         if self._core.states:
             return
         variables = list(variables)
-        with tf.init_scope():
+        with tf.init_scope(), self._core.scope(variables):
             self._core.build(
                 [tf_variable(each) for each in variables],
                 state_names(variables),
