@@ -26,8 +26,8 @@ def tf_variable(variable: Any) -> tf.Variable:
     parts = getattr(variable, "variables", None)
     if parts is not None and not isinstance(variable, tf.Variable):
         raise ValueError(
-            f"{variable.name} is in {len(parts)} parts, each with a gradient of its "
-            "own: pass its `variables`"
+            f"a variable in {len(parts)} parts is given, of which the first is "
+            f"{parts[0].name}; each has a gradient of its own: pass its `variables`"
         )
     return variable
 
