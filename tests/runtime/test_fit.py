@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +12,7 @@ import pytest
 import tensorflow as tf
 
 import optdsl
+from support.processes import outputs
 from support.specs import SPECS, keras_class, module_class
 from support.steps import CLASSES, IDS, Array, assert_same, binary, dense, rows, start, state_of
 
@@ -260,16 +259,8 @@ def test_sparse_steps_inside_somebodys_xla(spec: str) -> None:
 @pytest.fixture(scope="module")
 def mirrored() -> str:
     """What support/replicas.py printed: TensorFlow splits the CPU only when it starts."""
-    finished = subprocess.run(
-        [sys.executable, "-m", "support.replicas"],
-        cwd=Path(__file__).parents[1],
-        capture_output=True,
-        text=True,
-        timeout=400,
-        check=False,
-    )
-    assert finished.returncode == 0, finished.stderr[-4000:]
-    return finished.stdout
+    (printed,) = outputs([(["-m", "support.replicas"], {})])
+    return printed
 
 
 @pytest.mark.parametrize(
@@ -294,3 +285,15 @@ def test_two_replicas_are_one(mirrored: str, case: str) -> None:
 @pytest.mark.parametrize("kind", CLASSES)
 def test_a_step_of_one_replica_alone_is_refused(mirrored: str, kind: str) -> None:
     assert f"{kind}: outside: refused\n" in mirrored
+
+
+@pytest.mark.parametrize("case", [*CLASSES, "fit"])
+def test_an_optimizer_from_outside_the_scope_is_refused(mirrored: str, case: str) -> None:
+    """0.1.0 updated one replica of two, in silence."""
+    assert f"{case}: elsewhere: refused\n" in mirrored
+
+
+@pytest.mark.parametrize("kind", CLASSES)
+def test_build_finds_its_scope(mirrored: str, kind: str) -> None:
+    """Under 0.1.0 the first step failed, far from the reason."""
+    assert f"{kind}: built outside: mirrored\n" in mirrored

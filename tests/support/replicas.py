@@ -1,12 +1,14 @@
-"""Training on two replicas against training on one; test_fit.py runs this and reads what it says.
+"""Training on two replicas against training on one; tests run this and read what it says.
 
-TensorFlow splits the CPU into devices only before anything else, hence a process of its own. The
-gradients are multiples of 1/64: they add up exactly, whatever the order.
+TensorFlow splits the CPU into devices only before anything else, hence a process of its own. With
+`TF_CONFIG`, the replicas are two processes that run this, each with one. The gradients are
+multiples of 1/64: they add up exactly, whatever the order.
 """
 
 from __future__ import annotations
 
 import contextlib
+import os
 import tempfile
 from collections.abc import Callable
 from typing import Any
@@ -18,9 +20,16 @@ import tensorflow as tf
 from support.specs import keras_class
 from support.steps import CLASSES, IDS, Array, binary, start
 
-cpu = tf.config.list_physical_devices("CPU")[0]
-tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-STRATEGY = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+
+def two_replicas() -> tf.distribute.Strategy:
+    if "TF_CONFIG" in os.environ:
+        return tf.distribute.MultiWorkerMirroredStrategy()
+    cpu = tf.config.list_physical_devices("CPU")[0]
+    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+    return tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+
+
+STRATEGY = two_replicas()
 
 OPTIONS: dict[str, Any] = {
     "use_ema": True,
@@ -132,6 +141,53 @@ def outside(kind: str) -> None:
     print(f"{kind}: outside: {'refused' if refused == 2 else 'ACCEPTED'}", flush=True)
 
 
+def elsewhere(kind: str) -> None:
+    """An optimizer that was made outside the scope of its variables, or inside without them."""
+    refused = 0
+    for inside in (False, True):
+        scopes = [STRATEGY.scope(), contextlib.nullcontext()]
+        with scopes[inside]:
+            variable = start()
+        with scopes[not inside]:
+            optimizer = CLASSES[kind]("adam")()
+
+        def step(variable: Any = variable, optimizer: Any = optimizer) -> None:
+            optimizer.apply([tf.ones([6, 4])], [variable])
+
+        def build(variable: Any = variable, optimizer: Any = optimizer) -> None:
+            optimizer.build([variable])
+
+        for attempt in (build, lambda step=step: STRATEGY.run(tf.function(step))):
+            try:
+                attempt()
+            except ValueError as error:
+                refused += "outside `strategy.scope()`" in str(error)
+    print(f"{kind}: elsewhere: {'refused' if refused == 4 else 'ACCEPTED'}", flush=True)
+
+
+def built_outside(kind: str) -> None:
+    """Its state is made in the scope all the same; nobody has to call `build` there."""
+    with STRATEGY.scope():
+        optimizer, variable = CLASSES[kind]("adam")(), start()
+    optimizer.build([variable])
+    replicas = len(STRATEGY.experimental_local_results(variable))
+    kept = [len(STRATEGY.experimental_local_results(slot)) for (slot,) in optimizer.slots.values()]
+    same = all(STRATEGY.extended.variable_created_in_scope(s) for (s,) in optimizer.slots.values())
+    good = same and set(kept) == {replicas}
+    print(f"{kind}: built outside: {'mirrored' if good else 'ALONE'}", flush=True)
+
+
+def fitting_from_outside() -> None:
+    with STRATEGY.scope():
+        model = network()
+    model.compile(keras_class("adam")(), "mse", jit_compile=False)
+    try:
+        model.fit(np.zeros((4, 2), np.int32), np.zeros((4, 1)), verbose=0)
+    except ValueError as error:
+        refused = "outside `strategy.scope()`" in str(error)
+        print(f"fit: elsewhere: {'refused' if refused else error}", flush=True)
+
+
 def fitting() -> None:
     """Sums over a batch and over its halves are not in the same order: equal up to that."""
     generator = np.random.default_rng(0)
@@ -159,4 +215,8 @@ def fitting() -> None:
 for kind in CLASSES:
     training(kind)
     outside(kind)
-fitting()
+    elsewhere(kind)
+    built_outside(kind)
+if "TF_CONFIG" not in os.environ:  # Keras's `fit` does not work with several workers
+    fitting()
+    fitting_from_outside()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any
 
@@ -12,8 +13,11 @@ from optdsl.runtime.tensorflow.hypers import Followed, float64
 from optdsl.runtime.tensorflow.naming import Matched, state_names
 from optdsl.runtime.tensorflow.options import Options
 from optdsl.runtime.tensorflow.replicas import (
+    check_replica,
     local,
     on_replica,
+    scope_for,
+    strategy_here,
     tf_variable,
     variable_name,
     write,
@@ -35,6 +39,7 @@ class Core:
     def __init__(self, rule: Rule, iterations: tf.Variable) -> None:
         self.rule = rule
         self.iterations = iterations
+        self.strategy = strategy_here()
         self.saved = Saved(rule, iterations, self._restored)
         self.schedules: dict[str, Any] = {}
         self.fixed: dict[str, Any] = {}
@@ -109,6 +114,14 @@ class Core:
             )
 
     # --- state ----------------------------------------------------------------------
+
+    def scope(self, variables: Iterable[Any]) -> AbstractContextManager[Any]:
+        """The distribution strategy's scope, in which state of variables is made.
+
+        Raises:
+            ValueError: the optimizer or a variable was made under another strategy.
+        """
+        return scope_for(self.strategy, variables)
 
     def build(
         self,
@@ -280,14 +293,16 @@ class Core:
         """Takes one step with the variables whose indices are `updated`.
 
         Raises:
-            RuntimeError: called outside `strategy.run` under a distribution strategy.
+            RuntimeError: called outside `strategy.run` of the optimizer's strategy.
         """
+        check_replica(self.strategy)
         if self.late:
             with tf.init_scope():
                 self.start_late()
         context = tf.distribute.get_replica_context()
-        if context is None or context.num_replicas_in_sync < len(self.replicas):
-            raise RuntimeError("gradients are applied inside `strategy.run`")
+        if isinstance(self.strategy, tf.distribute.ParameterServerStrategy):
+            # XLA cannot reach variables that are on other machines.
+            options = {**options, "jit_compile": False}
         if context.num_replicas_in_sync == 1:
             self._step(0, grads, updated, hypers, options)
             return

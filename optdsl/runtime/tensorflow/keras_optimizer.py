@@ -152,13 +152,13 @@ class KerasOptimizer(keras.optimizers.Optimizer):
         """Makes state of `variables`; what there is of some of them stays.
 
         Raises:
-            ValueError: a variable's dtype is not a real floating-point one, or other
-                state was loaded before.
+            ValueError: a variable's dtype is not a real floating-point one, it was made
+                under another distribution strategy, or other state was loaded before.
         """
         variables = listed_variables(variables)
         overwritten = self._overwrite_variable_with_gradient
         updated = [each for each in variables if not overwritten(each)]
-        with tf.init_scope():
+        with tf.init_scope(), self._core.scope(updated):
             self._core.build(
                 updated,
                 [self._use_weight_decay(each) for each in updated],

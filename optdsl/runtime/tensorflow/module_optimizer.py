@@ -130,11 +130,11 @@ class ModuleOptimizer(tf.Module):
         """Makes state of `variables`; what there is of some of them stays.
 
         Raises:
-            ValueError: a variable's dtype is not a real floating-point one, or other
-                state was restored before.
+            ValueError: a variable's dtype is not a real floating-point one, it was made
+                under another distribution strategy, or other state was restored before.
         """
         variables = listed_variables(variables)
-        with tf.init_scope():
+        with tf.init_scope(), self._core.scope(variables):
             self._core.build(
                 variables,
                 [self._decays(each) for each in variables],

@@ -2,16 +2,74 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable
 from typing import Any
 
 import keras
 import tensorflow as tf
 
+_ELSEWHERE = (
+    "was made outside `strategy.scope()`, and a step would not reach all replicas: "
+    "make the optimizer and its variables in the scope of the same strategy"
+)
+
 
 def tf_variable(variable: Any) -> tf.Variable:
-    """The `tf.Variable` in a Keras variable, or the variable itself."""
-    return variable.value if isinstance(variable, keras.Variable) else variable
+    """The `tf.Variable` in a Keras variable, or the variable itself.
+
+    Raises:
+        ValueError: the variable is in parts, on several parameter servers.
+    """
+    if isinstance(variable, keras.Variable):
+        return variable.value
+    parts = getattr(variable, "variables", None)
+    if parts is not None and not isinstance(variable, tf.Variable):
+        raise ValueError(
+            f"a variable in {len(parts)} parts is given, of which the first is "
+            f"{parts[0].name}; each has a gradient of its own: pass its `variables`"
+        )
+    return variable
+
+
+def strategy_here() -> tf.distribute.Strategy | None:
+    """The strategy whose scope or replica this is, if any."""
+    return tf.distribute.get_strategy() if tf.distribute.has_strategy() else None
+
+
+def scope_for(
+    strategy: tf.distribute.Strategy | None, variables: Iterable[Any]
+) -> contextlib.AbstractContextManager[Any]:
+    """The scope in which an optimizer made under `strategy` makes state of variables.
+
+    Raises:
+        ValueError: the optimizer or a variable was made under another strategy.
+    """
+    here = strategy_here()
+    if strategy is None and here is not None:
+        raise ValueError(f"the optimizer {_ELSEWHERE}")
+    extended = (strategy or tf.distribute.get_strategy()).extended
+    for variable in map(tf_variable, variables):
+        if not extended.variable_created_in_scope(variable):
+            made = "the optimizer" if strategy is None else variable.name
+            raise ValueError(f"{made} {_ELSEWHERE}")
+    if strategy is None or strategy is here:
+        return contextlib.nullcontext()
+    scope: contextlib.AbstractContextManager[Any] = strategy.scope()
+    return scope
+
+
+def check_replica(strategy: tf.distribute.Strategy | None) -> None:
+    """Refuses a step anywhere but on a replica of the optimizer's strategy.
+
+    Raises:
+        RuntimeError: it would reach some replicas only, or some of them twice.
+    """
+    here = strategy_here()
+    if strategy is None and here is not None:
+        raise RuntimeError(f"the optimizer {_ELSEWHERE}")
+    if strategy is not here or tf.distribute.get_replica_context() is None:
+        raise RuntimeError("gradients are applied inside `strategy.run`")
 
 
 def variable_name(variable: Any) -> str:
