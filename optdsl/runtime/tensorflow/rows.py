@@ -57,17 +57,32 @@ def check_gradient(grad: Any, param: tf.Variable) -> list[tf.Operation]:
     return [tf.debugging.Assert(fits, [message, ids])]
 
 
-def distinct_rows(values: tf.Tensor, ids: tf.Tensor, rows: int) -> Rows:
-    """Sums rows with the same id; pads to a power of two: few sizes get compiled."""
+def distinct_rows(values: tf.Tensor, ids: tf.Tensor) -> Rows:
+    """Rows with the same id as one, their sum; in the order of their first places."""
+    distinct, places = tf.unique(tf.cast(ids, tf.int64))
+    count = tf.size(distinct)
+    return Rows(distinct, tf.math.unsorted_segment_sum(values, places, count))
+
+
+def padded(grad: Rows) -> Rows:
+    """The same rows and padding, up to a power of two: few sizes get compiled."""
     # Hides the number of ids from the compiler, which sees the padded number alone.
-    ids = tf.raw_ops.PlaceholderWithDefault(input=ids, shape=[None])
-    ids = tf.cast(ids, tf.int64)
-    ids = tf.where((ids >= 0) & (ids < rows), ids, -1)
+    ids = tf.raw_ops.PlaceholderWithDefault(input=grad.ids, shape=[None])
     sizes = tf.constant([2**k for k in range(4, 31)])
     count = tf.size(ids)
     padding = [0, tf.reduce_min(tf.where(sizes >= count, sizes, sizes[-1])) - count]
     ids = tf.pad(ids, [padding], constant_values=-1)
-    values = tf.pad(values, [padding] + [[0, 0]] * (values.shape.rank - 1))
+    none = [[0, 0]] * (grad.values.shape.rank - 1)
+    return Rows(ids, tf.pad(grad.values, [padding, *none]))
+
+
+def distinct_rows_of_fixed_size(values: tf.Tensor, ids: tf.Tensor, rows: int) -> Rows:
+    """The same where sizes must be known, in somebody's XLA function: rows are padding.
+
+    Ids out of range become padding too.
+    """
+    ids = tf.cast(ids, tf.int64)
+    ids = tf.where((ids >= 0) & (ids < rows), ids, -1)
     order = tf.argsort(ids, stable=True)
     ids = tf.gather(ids, order)
     values = tf.gather(values, order)
@@ -78,6 +93,19 @@ def distinct_rows(values: tf.Tensor, ids: tf.Tensor, rows: int) -> Rows:
         ids=tf.maximum(tf.math.unsorted_segment_max(ids, segments, size), -1),
         values=tf.math.unsorted_segment_sum(values, segments, size),
     )
+
+
+def inside_xla() -> bool:
+    """Whether a function that somebody compiles with XLA is being traced."""
+    graph = tf.compat.v1.get_default_graph()
+    while graph is not None:
+        context = graph._get_control_flow_context()
+        while context is not None:
+            if context.IsXLAContext():
+                return True
+            context = context.outer_context
+        graph = getattr(graph, "outer_graph", None)
+    return False
 
 
 def read(variable: tf.Variable, at: tf.Tensor | None = None) -> tf.Tensor:
