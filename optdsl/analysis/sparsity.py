@@ -23,13 +23,11 @@ class Sparsity:
     """Which rows a sparse step has to touch.
 
     `touched_rows`: an exact step may leave the rows without a gradient alone. `row_local`: no row
-    needs another; `apart`: nor do rows share a slot that the step updates. All hold for variables
-    of rank `min_rank` and above. `reasons` say why.
+    needs another. Both hold for variables of rank `min_rank` and above. `reasons` say why.
     """
 
     touched_rows: bool
     row_local: bool
-    apart: bool
     min_rank: int
     reasons: tuple[str, ...]
 
@@ -60,13 +58,13 @@ def sparsity(case: ir.Case, ranges: Ranges) -> Sparsity:
     changing = [f"`{equation}` can change a row whose gradient is zero" for equation in changed]
     reasons = tuple(dict.fromkeys([*changing, *mixing, *shared]))
     if reasons:
-        return Sparsity(False, not mixing, not mixing and not shared, max(ranks), reasons)
+        return Sparsity(False, not mixing, max(ranks), reasons)
     listed = ", ".join(f"`{equation}`" for equation in kept)
     why = [f"every update is the identity where the gradient is zero: {listed}"]
     why.append("no row needs the values of another row")
     if max(ranks) > 1:
         why.append(f"that holds for variables of rank {max(ranks)} and above")
-    return Sparsity(True, True, True, max(ranks), tuple(why))
+    return Sparsity(True, True, max(ranks), tuple(why))
 
 
 # --- rows that need other rows -------------------------------------------------------------------

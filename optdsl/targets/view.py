@@ -185,8 +185,6 @@ def _record(optimizer: Optimizer, sparse: Sparsity, source: Source, spec: str) -
         fields.append(f'sparse="{case.sparse}"')
     if sparse.touched_rows:
         fields.append(f"rows_suffice={sparse.min_rank}")
-    if sparse.apart:
-        fields.append(f"rows_apart={sparse.min_rank}")
     return ("_RULE = ", call(f"{source.helper_prefix}Rule", *fields))
 
 

@@ -33,8 +33,6 @@ class Rule:
         sparse: what an `IndexedSlices` gradient does, "exact" or "lazy".
         rows_suffice: the least rank of variables of which a row without a gradient
             stays as it is; None where there is none.
-        rows_apart: the least rank of variables of which each row is updated without
-            the others; None where there is none.
 
     Raises:
         ImportError: the file was generated for another runtime.
@@ -53,7 +51,6 @@ class Rule:
     sees_whole: bool = False
     sparse: str = "exact"
     rows_suffice: int | None = None
-    rows_apart: int | None = None
 
     def __new__(cls, *, api: int = API, spec: str = "", **_: Any) -> Rule:
         """Refuses another contract first: its fields may be others, too."""

@@ -115,13 +115,13 @@ class Step:
         self, grads: list[Any], t: tf.Tensor, hypers: dict[str, tf.Tensor]
     ) -> None:
         """Update number `t`: of the variables, their slots and their averages."""
-        shared, static = self._shared(grads, t, hypers), inside_xla()
+        shared = self._shared(grads, t, hypers)
         pairs = list(zip(grads, self.updated, strict=True))
         dense = [pair for pair in pairs if not isinstance(pair[0], Rows)]
         self.update.dense(dense, shared)
         for grad, state in pairs:
             if isinstance(grad, Rows):
-                self.update.rows(grad, state, shared, static)
+                self.update.rows(grad, state, shared)
         if self.options["use_ema"]:
             self.update.averages(self.states, t)
 

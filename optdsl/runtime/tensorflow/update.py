@@ -9,15 +9,12 @@ import tensorflow as tf
 
 from optdsl.runtime.tensorflow.options import Options
 from optdsl.runtime.tensorflow.replicas import write
-from optdsl.runtime.tensorflow.rows import Rows, as_column, padded, read, write_rows
+from optdsl.runtime.tensorflow.rows import Rows, as_column, read, write_rows
 from optdsl.runtime.tensorflow.rule import Rule, Whole
 from optdsl.runtime.tensorflow.state import State, read_param, written
 
 TOGETHER = 8
 """Variables of one kind in one call: more make steps faster and compilation slower."""
-
-CHUNK = 4096
-"""Rows in one call where each is updated for itself: what is read stays in cache."""
 
 
 class Shared(NamedTuple):
@@ -65,31 +62,33 @@ class Update:
         for group in alike(pairs, TOGETHER, _kind):
             self.whole(group, shared)
 
-    def rows(self, grad: Rows, state: State, shared: Shared, static: bool) -> None:
+    def rows(self, grad: Rows, state: State, shared: Shared) -> None:
         """Updates the rows of a variable that its gradient names, and no others.
 
-        Args:
-            grad: the gradient, its rows padded already where `static`.
-            state: the variable.
-            shared: what the variables share.
-            static: whether sizes have to be known, inside somebody's XLA function.
+        They are read and written outside of the compiled part: it would use one core.
         """
-        grad = Rows(grad.ids, self.clipped(grad.values, shared.clip))
-        least = self.rule.rows_apart
-        if static or least is None or state.param.shape.rank < least:
-            self._some(grad if static else padded(grad), state, shared)
-            return
-        full = tf.size(grad.ids) // CHUNK
+        held = self.rule.held_by_row(state.param)
+        at = tf.maximum(grad.ids, 0)
+        slots = [
+            read(slot, at if by_row else None)
+            for slot, by_row in zip(state.slots, held, strict=True)
+        ]
+        targets = self._targets(state)
+        dtypes = tuple(variable.dtype for variable, _ in targets)
+        fixed = (tuple(state.param.shape), held, state.decays, dtypes)
+        grad = grad._replace(values=self.clipped(grad.values, shared.clip))
+        new = self.part(grad[:2], read_param(state, at), slots, shared, *fixed)
+        for (variable, by_row), value in zip(targets, new, strict=True):
+            if by_row:
+                write_rows(variable, grad, value)
+            else:
+                variable.assign(value)
 
-        def chunk(index: tf.Tensor) -> tf.Tensor:
-            span = tf.range(CHUNK) + index * CHUNK
-            part = Rows(tf.gather(grad.ids, span), tf.gather(grad.values, span))
-            self._some(part, state, shared)
-            return index + 1
-
-        tf.while_loop(lambda index: index < full, chunk, [0], parallel_iterations=1)
-        rest = Rows(grad.ids[full * CHUNK :], grad.values[full * CHUNK :])
-        self._some(padded(rest), state, shared)
+    def _targets(self, state: State) -> list[tuple[tf.Variable, bool]]:
+        """What an update of rows writes, and whether by row."""
+        unrounded = [] if state.unrounded is None else [(state.unrounded, True)]
+        held = self.rule.held_by_row(state.param)
+        return [(state.param, True), *unrounded, *zip(state.slots, held, strict=True)]
 
     def averages(self, states: Iterable[State], t: tf.Tensor) -> None:
         """Moves moving averages towards variables; the first update sets them."""
@@ -150,57 +149,42 @@ class Update:
             return self.rule.update(grad, param, values, scalars, seen)
         return self.rule.update(grad, param, values, scalars)
 
-    def _some(self, grad: Rows, state: State, shared: Shared) -> None:
-        """Updates rows; what is read and written is not in the compiled part.
-
-        XLA would fetch the rows from memory on one core only.
-        """
-        at = tf.maximum(grad.ids, 0)
-        held = self.rule.held_by_row(state.param)
-        slots = [
-            read(slot, at if by_row else None)
-            for slot, by_row in zip(state.slots, held, strict=True)
-        ]
-        param = read_param(state, at)
-        fixed = tuple(state.param.shape), held, state.decays
-        param, new = self.part(grad, param, slots, shared, *fixed)
-        for variable, value, by_row in written(self.rule, state, param, new):
-            if by_row:
-                write_rows(variable, grad.ids, value)
-            else:
-                write(variable, value)
-
     def _part(
         self,
-        grad: Rows,
+        grad: tuple[tf.Tensor, tf.Tensor],
         param: tf.Tensor,
         slots: Sequence[tf.Tensor],
         shared: Shared,
         shape: tuple[int, ...],
         held: tuple[bool, ...],
         decays: bool,
-    ) -> tuple[tf.Tensor, list[tf.Tensor]]:
-        """The new rows of a variable and of its slots, and its slots for all rows.
+        dtypes: tuple[tf.DType, ...],
+    ) -> list[tf.Tensor]:
+        """The new rows of a variable and of what is kept for it, rounded to its dtypes.
 
         Args:
-            grad: the gradient.
+            grad: the ids of its rows, and the rows.
             param: the same rows of the variable.
             slots: its slots, or the same rows of them.
             shared: what the variables share.
             shape: the shape of the whole variable.
             held: which slots have a row for each of its rows.
             decays: whether it takes part in weight decay.
+            dtypes: of what is written: the variable, it unrounded, and the slots.
         """
-        shared = shared.cast(grad.values.dtype)
-        named = as_column(grad.ids >= 0, grad.values)
+        ids, values = grad
+        shared = shared.cast(values.dtype)
+        named = as_column(ids >= 0, values)
         seen = Whole(shape, named)
-        param, new = self._ruled(grad.values, param, slots, decays, shared, seen)
+        param, new = self._ruled(values, param, slots, decays, shared, seen)
         some = tf.reduce_any(named)  # a gradient that names no row changes nothing
         kept = [
             value if by_row else tf.where(some, value, tf.cast(old, value.dtype))
             for value, old, by_row in zip(new, slots, held, strict=True)
         ]
-        return param, kept
+        both = [param] * (len(dtypes) - len(kept))
+        typed = zip([*both, *kept], dtypes, strict=True)
+        return [tf.cast(value, dtype) for value, dtype in typed]
 
     def _average(
         self, pairs: list[tuple[tf.Variable, tf.Variable]], t: tf.Tensor
