@@ -31,6 +31,7 @@ from optdsl.runtime.tensorflow.state import (
     made_state,
 )
 from optdsl.runtime.tensorflow.step import Step
+from optdsl.runtime.tensorflow.update import Update
 
 
 class Core:
@@ -49,6 +50,7 @@ class Core:
         self.initial: dict[str, partial[dict[str, tf.Tensor]]] = {}  # by variable
         self.replicas: list[list[State]] = []
         self.steps: dict[Any, Step] = {}
+        self.updates: dict[Any, Update] = {}  # by options
         self.traced = False  # as a part of somebody's compiled function
         self.late: dict[str, int | None] = {}  # see `start_late`
 
@@ -327,15 +329,17 @@ class Core:
         options: Options,
     ) -> None:
         self.traced = self.traced or not tf.executing_eagerly()
-        key = (replica, updated, tuple(options.items()))
+        chosen = tuple(options.items())
+        key = (replica, updated, chosen)
         if key not in self.steps:
+            if chosen not in self.updates:
+                self.updates[chosen] = Update(self.rule, options)
             self.steps[key] = Step(
-                self.rule,
                 self.replicas[replica],
                 updated,
                 local(self.iterations)[replica],
                 self.fixed,
-                options,
+                self.updates[chosen],
             )
         self.steps[key].run(grads, hypers)
 

@@ -8,10 +8,18 @@ import tensorflow as tf
 
 
 class Rows(NamedTuple):
-    """Rows of a gradient, each id once; the id -1 is padding, with values 0."""
+    """Rows of a gradient, each id once.
+
+    Attributes:
+        ids: the id -1 is padding.
+        values: the rows; those that are padding are 0.
+        named: the number of rows that are none, if these come first; None in somebody's
+            XLA function, where nothing can depend on it.
+    """
 
     ids: tf.Tensor
     values: tf.Tensor
+    named: tf.Tensor | None
 
 
 def as_gradient(grad: Any, param: tf.Variable) -> Any:
@@ -87,17 +95,28 @@ def check_gradient(grad: Any, param: tf.Variable) -> list[tf.Operation]:
     return [tf.debugging.Assert(fits, [message, ids])]
 
 
-def distinct_rows(values: tf.Tensor, ids: tf.Tensor, rows: int) -> Rows:
+def distinct_rows(values: tf.Tensor, ids: tf.Tensor) -> Rows:
     """Sums rows with the same id; pads to a power of two: few sizes get compiled."""
     # Hides the number of ids from the compiler, which sees the padded number alone.
     ids = tf.raw_ops.PlaceholderWithDefault(input=ids, shape=[None])
+    distinct, places = tf.unique(tf.cast(ids, tf.int64))
+    count = tf.size(distinct)
+    sizes = tf.constant([2**k for k in range(4, 31)])
+    size = tf.reduce_min(tf.where(sizes >= count, sizes, sizes[-1]))
+    return Rows(
+        ids=tf.pad(distinct, [[0, size - count]], constant_values=-1),
+        values=tf.math.unsorted_segment_sum(values, places, size),
+        named=count,
+    )
+
+
+def distinct_rows_of_fixed_size(values: tf.Tensor, ids: tf.Tensor, rows: int) -> Rows:
+    """The same where sizes must be known, in somebody's XLA function: rows are padding.
+
+    Ids out of range become padding too.
+    """
     ids = tf.cast(ids, tf.int64)
     ids = tf.where((ids >= 0) & (ids < rows), ids, -1)
-    sizes = tf.constant([2**k for k in range(4, 31)])
-    count = tf.size(ids)
-    padding = [0, tf.reduce_min(tf.where(sizes >= count, sizes, sizes[-1])) - count]
-    ids = tf.pad(ids, [padding], constant_values=-1)
-    values = tf.pad(values, [padding] + [[0, 0]] * (values.shape.rank - 1))
     order = tf.argsort(ids, stable=True)
     ids = tf.gather(ids, order)
     values = tf.gather(values, order)
@@ -107,7 +126,21 @@ def distinct_rows(values: tf.Tensor, ids: tf.Tensor, rows: int) -> Rows:
     return Rows(
         ids=tf.maximum(tf.math.unsorted_segment_max(ids, segments, size), -1),
         values=tf.math.unsorted_segment_sum(values, segments, size),
+        named=None,
     )
+
+
+def inside_xla() -> bool:
+    """Whether a function that somebody compiles with XLA is being traced."""
+    graph = tf.compat.v1.get_default_graph()
+    while graph is not None:
+        context = graph._get_control_flow_context()
+        while context is not None:
+            if context.IsXLAContext():
+                return True
+            context = context.outer_context
+        graph = getattr(graph, "outer_graph", None)
+    return False
 
 
 def read(variable: tf.Variable, at: tf.Tensor | None = None) -> tf.Tensor:
@@ -115,11 +148,15 @@ def read(variable: tf.Variable, at: tf.Tensor | None = None) -> tf.Tensor:
     return variable.value() if at is None else tf.gather(variable, at)
 
 
-def write_rows(variable: tf.Variable, ids: tf.Tensor, values: tf.Tensor) -> None:
-    """Writes rows in place, rounded to the variable's dtype; the id -1 goes nowhere."""
+def write_rows(variable: tf.Variable, grad: Rows, new: tf.Tensor) -> None:
+    """Writes the rows of a gradient in place; padding goes nowhere."""
+    if grad.named is not None:
+        ids, new = grad.ids[: grad.named], new[: grad.named]
+        variable.scatter_update(tf.IndexedSlices(new, ids))
+        return
     tf.raw_ops.ResourceScatterNdUpdate(
         ref=variable.handle,
-        indices=ids[:, tf.newaxis],
-        updates=tf.cast(values, variable.dtype),
+        indices=grad.ids[:, tf.newaxis],
+        updates=new,
         bad_indices_policy="IGNORE",
     )
