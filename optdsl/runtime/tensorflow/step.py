@@ -50,10 +50,10 @@ class Step:
             self.function(grads, hypers)
             return
         dtypes = tuple(grad.dtype for grad in grads)
+        now = {name: tf.convert_to_tensor(value) for name, value in hypers.items()}
         if dtypes not in self.known:
-            traced = self.function.get_concrete_function(grads, hypers)
-            self.known[dtypes] = traced
-        self.known[dtypes](grads, hypers)
+            self.known[dtypes] = self.function.get_concrete_function(grads, now)
+        self.known[dtypes](grads, now)
 
     def _are_plain(self, grads: list[Any]) -> bool:
         """Whether gradients are dense, of the right shapes, and there now."""
