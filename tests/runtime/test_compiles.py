@@ -22,7 +22,7 @@ AT_MOST = {
     "lazy": BUCKETS,
     "written out": 0,
     "two tables": 2 * BUCKETS,
-    "accumulated": 1,  # the first update comes with the second step
+    "accumulated": 2,  # the first update comes with the second step: one program a shape
     "fit, further epochs": 0,
 }
 

@@ -33,13 +33,13 @@ def counting(phase: str) -> Iterator[None]:
 
 
 def gradient(count: int) -> tf.IndexedSlices:
-    ids = tf.range(count, dtype=tf.int64) * 7 % 50
+    ids = tf.range(count, dtype=tf.int64) * 7 % 5000
     return tf.IndexedSlices(tf.ones([count, 4]), ids)
 
 
 def sparse_steps(name: str, optimizer: Any, tables: int, steps: int = 100) -> None:
     """One step to warm up; then steps with as many different numbers of ids, up to 4,001."""
-    variables = [tf.Variable(tf.zeros([50, 4])) for _ in range(tables)]
+    variables = [tf.Variable(tf.zeros([5000, 4])) for _ in range(tables)]
     bias = tf.Variable(tf.zeros([8]))
 
     def step(*counts: int) -> None:
