@@ -302,7 +302,7 @@ CASES: list[tuple[str, Rule, dict[str, Any], float]] = [
     ("adamw", paper_adam, ADAM | {"weight_decay": 0.01}, 0.999),
     ("amsgrad", kernel_amsgrad, ADAM, 0.999),
     ("amsgrad_clipped", kernel_amsgrad_clipped, ADAM | {"clip_value": 2.0}, 0.999),
-    ("adagrad", kernel_adagrad, {"learning_rate": 0.1, "initial": 0.1, "epsilon": 1e-200}, 0.0),
+    ("adagrad", kernel_adagrad, {"learning_rate": 0.1, "initial": 0.1, "epsilon": 1e-30}, 0.0),
     ("adagrad", kernel_adagrad_v2, {"learning_rate": 0.1, "initial": 0.1, "epsilon": 1e-3}, 0.0),
     ("rmsprop", kernel_rmsprop, RMS, 0.9),
     ("rmsprop", kernel_rmsprop, RMS | {"centered": True}, 0.9),

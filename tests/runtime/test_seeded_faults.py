@@ -91,8 +91,8 @@ def assert_caught(spec: str, right: str) -> None:
     [
         (  # duplicate ids that are not summed
             "adagrad",
-            "return distinct_rows(values, grad.indices, rows)",
-            "return Rows(tf.cast(grad.indices, tf.int64), values)",
+            "return distinct_rows(values, grad.indices)",
+            "return Rows(tf.cast(grad.indices, tf.int64), values, tf.size(grad.indices))",
         ),
         (
             "adam",
