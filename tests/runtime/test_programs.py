@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -145,19 +146,24 @@ options = st.fixed_dictionaries(
 paths = st.sampled_from(["eager"] * 6 + ["function"] * 3 + ["XLA"])
 
 
-@given(programs(), trials(), paths, hypers, options)
-def agree_on_any(
-    text: str, trials: list[Trial], path: str, hypers: dict[str, Any], options: dict[str, Any]
-) -> None:
-    agree(text, trials, path, **hypers, **options)
+def agree_on_any() -> Callable[..., None]:
+    """A test of random rules, to be given settings of its own."""
+
+    @given(programs(), trials(), paths, hypers, options)
+    def test(
+        text: str, some_: list[Trial], path: str, fixed: dict[str, Any], chosen: dict[str, Any]
+    ) -> None:
+        agree(text, some_, path, **fixed, **chosen)
+
+    return test
 
 
 def test_programs() -> None:
-    some(100)(agree_on_any)()
+    some(100)(agree_on_any())()
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("part", range(20))
 def test_programs_at_length(part: int) -> None:
     """5,000, always the same; workers share the parts with `--dist load`."""
-    seed(part)(some(250)(agree_on_any))()
+    seed(part)(some(250)(agree_on_any()))()

@@ -291,3 +291,14 @@ def test_rows_must_have_the_shape_of_the_variable(kind: str) -> None:
     gradient = rows(np.ones((2, 3), np.float32), [1, 2])
     with pytest.raises(ValueError, match=r"has shape \(2, 3\), not \(None, 4\)"):
         CLASSES[kind]("adagrad")().apply([gradient], [start()])
+
+
+@pytest.mark.parametrize("kind", CLASSES)
+@pytest.mark.parametrize("mode", ["exact", "lazy"])
+def test_no_ids_in_a_function_of_somebody_elses_that_xla_compiles(kind: str, mode: str) -> None:
+    optimizer = CLASSES[kind]("adagrad")(sparse_mode=mode)
+    variable = start()
+    before = variable.numpy()
+    step = tf.function(optimizer.apply, jit_compile=True, autograph=False)
+    step([tf.IndexedSlices(tf.zeros([0, 4]), tf.zeros([0], tf.int64))], [variable])
+    np.testing.assert_array_equal(variable.numpy(), before)

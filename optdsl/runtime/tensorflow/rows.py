@@ -101,13 +101,18 @@ def distinct_rows(values: tf.Tensor, ids: tf.Tensor) -> Rows:
     ids = tf.raw_ops.PlaceholderWithDefault(input=ids, shape=[None])
     distinct, places = tf.unique(tf.cast(ids, tf.int64))
     count = tf.size(distinct)
-    sizes = tf.constant([2**k for k in range(4, 31)])
-    size = tf.reduce_min(tf.where(sizes >= count, sizes, sizes[-1]))
+    size = _padded_size(count)
     return Rows(
         ids=tf.pad(distinct, [[0, size - count]], constant_values=-1),
         values=tf.math.unsorted_segment_sum(values, places, size),
         named=count,
     )
+
+
+def _padded_size(count: tf.Tensor) -> tf.Tensor:
+    """The next power of two, from 16."""
+    sizes = tf.constant([2**k for k in range(4, 31)])
+    return tf.reduce_min(tf.where(sizes >= count, sizes, sizes[-1]))
 
 
 def distinct_rows_of_fixed_size(values: tf.Tensor, ids: tf.Tensor, rows: int) -> Rows:
@@ -117,6 +122,9 @@ def distinct_rows_of_fixed_size(values: tf.Tensor, ids: tf.Tensor, rows: int) ->
     """
     ids = tf.cast(ids, tf.int64)
     ids = tf.where((ids >= 0) & (ids < rows), ids, -1)
+    padding = [0, _padded_size(tf.size(ids)) - tf.size(ids)]
+    ids = tf.pad(ids, [padding], constant_values=-1)
+    values = tf.pad(values, [padding] + [[0, 0]] * (values.shape.rank - 1))
     order = tf.argsort(ids, stable=True)
     ids = tf.gather(ids, order)
     values = tf.gather(values, order)
