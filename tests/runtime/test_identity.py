@@ -110,10 +110,20 @@ def test_a_name_alone_loads_while_one_rule_has_it() -> None:
     loaded = keras.saving.deserialize_keras_object(config)
     assert type(loaded)._rule.meaning == module("adam")._RULE.meaning
     other = uphill("keras")
-    with pytest.raises(ValueError, match=r"2 different rules called Adam.*custom_object_scope"):
+    with pytest.raises(ValueError, match=r"2 different rules called Adam.*get_custom_objects"):
         keras.saving.deserialize_keras_object(config)
-    with keras.saving.custom_object_scope({EARLIER: other}):
-        assert type(keras.saving.deserialize_keras_object(config)) is other
+    keras.saving.get_custom_objects()[EARLIER] = other
+    assert type(keras.saving.deserialize_keras_object(config)) is other
+
+
+def test_a_model_of_0_1_0_loads_with_the_rule_that_the_user_names() -> None:
+    """As the message says; Keras looks neither into scopes nor `custom_objects` for a model's."""
+    path = Path(__file__).parents[1] / "cases" / "saved_by_0_1_0" / "made_up.keras"
+    uphill("keras")
+    with pytest.raises(ValueError, match=r"get_custom_objects\(\)\['optdsl>Adam'\] = Adam"):
+        keras.models.load_model(path)
+    keras.saving.get_custom_objects()[EARLIER] = keras_class("adam")
+    assert type(keras.models.load_model(path).optimizer) is keras_class("adam")
 
 
 def test_a_class_that_0_1_0_generated_is_not_replaced() -> None:

@@ -26,8 +26,8 @@ class EarlierName:
             raise ValueError(
                 f"the file was saved by optdsl 0.1.0, which knew rules by their names "
                 f"alone, and {len(self.by_meaning)} different rules called {self.name} "
-                "are loaded: say which with `keras.saving.custom_object_scope({"
-                f"'optdsl>{self.name}': {self.name}}})`"
+                "are loaded: say which with `keras.saving.get_custom_objects()"
+                f"['optdsl>{self.name}'] = {self.name}`"
             )
         (cls,) = self.by_meaning.values()
         return cls.from_config(config)

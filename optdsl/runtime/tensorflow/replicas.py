@@ -82,12 +82,13 @@ def listed_variables(given: Iterable[Any]) -> list[Any]:
     """Variables as a list.
 
     Raises:
-        ValueError: something else is among them, perhaps the gradients.
+        ValueError: something else is among them, perhaps the gradients, or a variable
+            in parts.
     """
     if isinstance(given, tf.Variable | keras.Variable):
         raise ValueError("give a list of variables, not one variable alone")
     variables = list(given)
-    for each in variables:
+    for each in map(tf_variable, variables):
         if not isinstance(each, tf.Variable | keras.Variable):
             swapped = hasattr(each, "shape")
             why = ": gradients come first, then variables" if swapped else ""
