@@ -8,12 +8,13 @@ they need and write them back. Servers and workers are processes on 127.0.0.1. `
 not know this strategy: the loop is one's own, and the optimizer a generated `tf.Module`.
 
 Each step here waits for the last, so that the weights can be compared with one process's; then
-both workers train at once, as one would. With `--kill`, a worker dies on the way, and its steps go
-to the other. The state is saved in FOLDER, if one is given.
+both workers train at once, as one would. With `--kill`, a worker dies on the way: its steps go to
+the other until it is started again. The state is saved in FOLDER, if one is given.
 """
 
 from __future__ import annotations
 
+import gc
 import json
 import random
 import socket
@@ -100,14 +101,24 @@ def serve(cluster: str, job: str, index: str) -> None:
     sys.stdin.read()
 
 
-def start(cluster: dict[str, list[str]], job: str, index: int) -> subprocess.Popen:
-    """Starts a server or a worker."""
-    command = [sys.executable, __file__, "--serve", json.dumps(cluster), job, str(index)]
-    return subprocess.Popen(command, stdin=subprocess.PIPE)
+class Member:
+    """A server or a worker: a process that ends with this one."""
+
+    def __init__(self, cluster: dict[str, list[str]], job: str, index: int) -> None:
+        self.command = [sys.executable, __file__, "--serve", json.dumps(cluster), job, str(index)]
+        self.start()
+
+    def start(self) -> None:
+        """Starts it; after it was killed, too, as what manages a cluster does."""
+        self.process = subprocess.Popen(self.command, stdin=subprocess.PIPE)
+
+    def kill(self) -> None:
+        """Kills it, as a machine that fails does."""
+        self.process.kill()
 
 
-def train(texts: Any, cluster: dict[str, list[str]], worker: Any, folder: str) -> list:
-    """Trains on the cluster; `worker` is killed on the way, unless it is None."""
+def train(texts: Any, cluster: dict[str, list[str]], worker: Member | None, folder: str) -> list:
+    """Trains on the cluster; `worker` dies on the way and comes back, unless it is None."""
     resolver = tf.distribute.cluster_resolver.SimpleClusterResolver(
         tf.train.ClusterSpec(cluster), rpc_layer="grpc"
     )
@@ -127,6 +138,8 @@ def train(texts: Any, cluster: dict[str, list[str]], worker: Any, folder: str) -
         coordinator.join()
     model.checkpoint().write(f"{folder}/state")
     weights = [each.numpy() for each in model.variables()]
+    if worker is not None:
+        worker.start()
 
     for number in range(STEPS):  # both workers at once, each with its own view of the weights
         coordinator.schedule(step, batch(texts, STEPS + number))
@@ -147,8 +160,9 @@ def main(folder: str, *, kill: bool) -> None:
     expected = [each.numpy() for each in alone.variables()]  # while this process is alone
 
     cluster = {job: [free_address() for _ in range(n)] for job, n in CLUSTER.items()}
-    processes = [start(cluster, job, index) for job, n in CLUSTER.items() for index in range(n)]
-    parts = train(texts, cluster, processes[0] if kill else None, folder)
+    members = [Member(cluster, job, index) for job, n in CLUSTER.items() for index in range(n)]
+    parts = train(texts, cluster, members[0] if kill else None, folder)
+    gc.collect()  # the coordinator: at the end of a process its destructor can wait for ever
     weights = [np.concatenate(parts[:-2]), *parts[-2:]]
     largest = max(np.max(np.abs(a - b)) for a, b in zip(weights, expected, strict=True))
     print(f"largest difference of weights, cluster and one process: {largest:.1e}")

@@ -47,6 +47,7 @@ def quick(tmp_path_factory: pytest.TempPathFactory) -> Measured:
     return load(path)
 
 
+@pytest.mark.slow  # every system in a process of its own
 def test_every_cell_is_there(quick: Measured) -> None:
     present = [each for each in SYSTEMS if each.installed()]
     expected = {(w.name, each.name) for w in steps() for each in present if each.can(w)}
@@ -61,12 +62,14 @@ def test_every_system_does_all_kinds_of_work_that_it_says() -> None:
         assert any(each.can(work) for work in steps()), each.name
 
 
+@pytest.mark.slow  # every system in a process of its own
 def test_compilations_are_counted(quick: Measured) -> None:
     """Keras compiles for each number of ids."""
     assert quick.compilations["Keras, xla"] == __main__.QUICK_COMPILATIONS
     assert all(quick.compilations[f"{name}, {mode}"] for name, mode in compilations.COUNTED)
 
 
+@pytest.mark.slow  # every system in a process of its own
 def test_the_tables_have_as_many_cells_in_every_line(quick: Measured) -> None:
     sections = "\n".join(report.tables(quick.figures)).split("### ")[1:]
     assert len(sections) == 4
@@ -75,6 +78,7 @@ def test_the_tables_have_as_many_cells_in_every_line(quick: Measured) -> None:
         assert len({line.count("|") for line in lines}) == 1
 
 
+@pytest.mark.slow  # every system in a process of its own
 def test_growth_runs(capsys: pytest.CaptureFixture[str]) -> None:
     assert __main__.main(["growth", "--quick", "--only", "ids-lazy_adam-100-"]) == 0
     assert "| `lazy_adam`, 100 ids, eager | by hand |" in capsys.readouterr().out

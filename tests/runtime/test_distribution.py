@@ -95,7 +95,6 @@ def embeddings() -> dict[str, Any]:
     return runpy.run_path(str(EXAMPLES / "embedding_servers.py"))
 
 
-@pytest.mark.slow  # five processes, which take minutes on a busy machine
 def test_servers_train_what_one_process_trains(servers: tuple[str, str]) -> None:
     """Under 0.1.0 every step failed: XLA cannot reach variables on a server."""
     printed, _ = servers
@@ -107,7 +106,6 @@ def saved_table(path: str) -> Any:
     return tf.train.load_variable(path, "table/.ATTRIBUTES/VARIABLE_VALUE")
 
 
-@pytest.mark.slow  # five processes, which take minutes on a busy machine
 def test_weights_on_servers_move_to_one_process(servers: tuple[str, str]) -> None:
     saved = saved_table(servers[1])
     model = embeddings()["make_model"](len(saved))
@@ -116,14 +114,12 @@ def test_weights_on_servers_move_to_one_process(servers: tuple[str, str]) -> Non
     np.testing.assert_array_equal(model.table.numpy(), saved)
 
 
-@pytest.mark.slow  # five processes, which take minutes on a busy machine
 def test_state_on_servers_does_not_move_to_a_whole_table(servers: tuple[str, str]) -> None:
     model = embeddings()["make_model"](len(saved_table(servers[1])))
     with pytest.raises(ValueError, match="table/part"):
         tf.train.Checkpoint(optimizer=model.optimizer).restore(servers[1])
 
 
-@pytest.mark.slow  # five processes, which take minutes on a busy machine
 def test_state_on_servers_moves_to_a_table_in_as_many_parts(servers: tuple[str, str]) -> None:
     words = len(saved_table(servers[1]))
     rows = [words - words // 2, words // 2]
