@@ -9,6 +9,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from optdsl.runtime.tensorflow.groups import Group, hypers_of
 from optdsl.runtime.tensorflow.hypers import Followed, float64
 from optdsl.runtime.tensorflow.naming import Matched, state_names
 from optdsl.runtime.tensorflow.options import Options
@@ -128,8 +129,8 @@ class Core:
     def build(
         self,
         variables: Sequence[Any],
-        decays: Sequence[bool],
-        hypers: dict[str, tf.Tensor],
+        groups: Sequence[Group],
+        given: dict[str, tf.Tensor],
         options: Options,
         add: Callable[[str, tf.Tensor], tf.Variable],
     ) -> None:
@@ -137,8 +138,8 @@ class Core:
 
         Args:
             variables: what the rule updates from now on, where nothing else is said.
-            decays: whether each takes part in weight decay.
-            hypers: the real hyperparameters now, for the slots' initial values.
+            groups: which hyperparameters each has.
+            given: the real values now, for the slots' initial values.
             options: which say what is kept beside the slots.
             add: makes a variable from its name and initial value.
 
@@ -146,11 +147,10 @@ class Core:
             ValueError: a variable's dtype is not a real floating-point one, or state
                 of other variables was restored before. Nothing is made then.
         """
-        given = self.rule.hypers(**self.fixed, **hypers)
         refs = [tf_variable(each).ref() for each in variables]
         if len(set(refs)) < len(refs):
             raise ValueError("a variable is given twice")
-        decayed = dict(zip(refs, decays, strict=True))
+        group_of = dict(zip(refs, groups, strict=True))
         new = [each for each in variables if tf_variable(each).ref() not in self.places]
         named = dict(zip(state_names(new, self.initial), new, strict=True))
         params = {name: tf_variable(each) for name, each in named.items()}
@@ -161,8 +161,9 @@ class Core:
                     "only real floating-point variables can be updated"
                 )
         initial = self.initial | {
-            name: partial(initial_values, self.rule, param, given, options)
+            name: partial(initial_values, self.rule, param, hypers, options)
             for name, param in params.items()
+            for hypers in [self._hypers(group_of[param.ref()], given)]
         }
         contents = self._contents(refs, params, initial, options)
         pending = self.saved.pending
@@ -174,8 +175,8 @@ class Core:
 
         for name, param in params.items():
             values = initial[name]()
-            decays_too = decayed[param.ref()]
-            self._append(made_state(self.rule, param, decays_too, name, values, make))
+            group = group_of[param.ref()]
+            self._append(made_state(self.rule, param, group, name, values, make))
             if not param.is_initialized():
                 self.late[name] = None
         self.initial = initial
@@ -184,6 +185,10 @@ class Core:
         self.steps.clear()
         if plan is not None and pending is not None:
             self.saved.carry_out(plan, pending)
+
+    def _hypers(self, group: Group, given: dict[str, tf.Tensor]) -> Any:
+        """The hyperparameters of the variables of a group."""
+        return hypers_of(self.rule, self.fixed, group, given)
 
     def _contents(
         self,

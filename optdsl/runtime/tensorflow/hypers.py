@@ -126,11 +126,14 @@ class Real:
             ValueError: a schedule, callable or variable gives none in the interval;
                 values that only the compiled step knows are not checked.
         """
-        given = self.given(optimizer)
+        return self.now(self.given(optimizer), optimizer._core.iterations)
+
+    def now(self, given: Any, iterations: Any) -> tf.Tensor:
+        """What a schedule, a callable or a number's variable is in this step."""
         if isinstance(given, tf.Variable | keras.Variable):
             return float64(given)
         if isinstance(given, keras.optimizers.schedules.LearningRateSchedule):
-            return self._held("schedule", given(optimizer._core.iterations))
+            return self._held("schedule", given(iterations))
         source = "variable" if isinstance(given, Followed) else "callable"
         return self._held(source, given())
 
@@ -223,13 +226,3 @@ def float64(value: Any) -> tf.Tensor:
     if isinstance(value, int | float):
         return tf.constant(value, tf.float64)
     return tf.cast(value, tf.float64)
-
-
-def values_now(optimizer: Any) -> dict[str, tf.Tensor]:
-    """The real hyperparameters of an optimizer in this step, in float64."""
-    kind = type(optimizer)
-    return {
-        name: getattr(kind, name).value(optimizer)
-        for name in optimizer._rule.hyper_names
-        if name not in optimizer._core.fixed
-    }

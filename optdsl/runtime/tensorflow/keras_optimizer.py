@@ -11,13 +11,20 @@ import keras
 import tensorflow as tf
 
 from optdsl.runtime.tensorflow.core import Core
-from optdsl.runtime.tensorflow.hypers import Followed, NoRate, values_now
+from optdsl.runtime.tensorflow.groups import (
+    PerVariable,
+    given_values,
+    grouped,
+    values_now,
+)
+from optdsl.runtime.tensorflow.hypers import Followed, NoRate
 from optdsl.runtime.tensorflow.identity import register
 from optdsl.runtime.tensorflow.naming import listed
 from optdsl.runtime.tensorflow.options import (
     OPTIONS,
     Options,
     OptionsWithoutDecay,
+    bind,
     describe,
     known,
     settings,
@@ -90,6 +97,7 @@ class KerasOptimizer(keras.optimizers.Optimizer):
             self._saved.by_name["learning_rate"] = self._learning_rate.value
         for hyper, value in own.items():
             setattr(self, hyper, value)
+        bind(self)
         self._accumulated_gradients: list[Any] = []  # Keras's own
 
     # --- hyperparameters and options ------------------------------------------------
@@ -116,9 +124,9 @@ class KerasOptimizer(keras.optimizers.Optimizer):
         self._core.check_kind("learning_rate", self._learning_rate, value)
         keras.optimizers.Optimizer.learning_rate.fset(self, value)
 
-    def _hypers(self) -> dict[str, tf.Tensor]:
-        """The real hyperparameters now."""
-        return values_now(self)
+    def _given(self) -> dict[str, tf.Tensor]:
+        """The real values that a step needs now."""
+        return given_values(self)
 
     def _options(self) -> Options:
         return cast(Options, dict(settings(self)))
@@ -148,6 +156,17 @@ class KerasOptimizer(keras.optimizers.Optimizer):
         """The slots by name: one variable for each that the optimizer updates."""
         return self._core.slots()
 
+    def hyperparameters_of(self, variable: Any) -> dict[str, float]:
+        """The real hyperparameters that a variable has now, by name.
+
+        They differ from the optimizer's by `overrides`, `multipliers` and
+        `exclude_from_weight_decay`.
+
+        Raises:
+            ValueError: `build` was not called, or was for other variables.
+        """
+        return values_now(self, variable)
+
     def build(self, variables: Iterable[Any]) -> None:
         """Makes state of `variables`; what there is of some of them stays.
 
@@ -161,8 +180,8 @@ class KerasOptimizer(keras.optimizers.Optimizer):
         with tf.init_scope(), self._core.scope(updated):
             self._core.build(
                 updated,
-                [self._use_weight_decay(each) for each in updated],
-                self._hypers(),
+                grouped(self, updated, list(map(self._use_weight_decay, updated))),
+                self._given(),
                 self._options(),
                 self._add_state,
             )
@@ -236,7 +255,7 @@ class KerasOptimizer(keras.optimizers.Optimizer):
         updated = self._core.indices(variables)
         params = [self._core.states[place].param for place in updated]
         grads = [as_gradient(*each) for each in zip(grads, params, strict=True)]
-        self._core.step(grads, updated, self._hypers(), self._options())
+        self._core.step(grads, updated, self._given(), self._options())
         for variable in variables:
             if variable.constraint is not None:
                 variable.assign(variable.constraint(variable))
@@ -292,6 +311,8 @@ class KerasOptimizer(keras.optimizers.Optimizer):
             value = getattr(self, name)
             if name == "learning_rate":
                 value = self._learning_rate
+            if isinstance(value, PerVariable):
+                value = value.config()
             if isinstance(value, Followed):
                 value = value.variable
             if isinstance(value, tf.Variable | keras.Variable):

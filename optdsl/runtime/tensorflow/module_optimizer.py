@@ -9,10 +9,17 @@ from typing import Any, TypeVar, cast
 import tensorflow as tf
 
 from optdsl.runtime.tensorflow.core import Core
-from optdsl.runtime.tensorflow.hypers import NoRate, values_now
+from optdsl.runtime.tensorflow.groups import (
+    given_values,
+    grouped,
+    values_now,
+    variables_of,
+)
+from optdsl.runtime.tensorflow.hypers import NoRate
 from optdsl.runtime.tensorflow.options import (
     Options,
     OptionsWithoutDecay,
+    bind,
     describe,
     known,
     settings,
@@ -71,6 +78,7 @@ class ModuleOptimizer(tf.Module):
         self._saved = self._core.saved
         for hyper, value in hypers._asdict().items():
             setattr(self, hyper, value)
+        bind(self)
         self._undecayed: list[Any] = []
         self._undecayed_names: list[str] = []
 
@@ -86,9 +94,9 @@ class ModuleOptimizer(tf.Module):
     def _options(self) -> Options:
         return cast(Options, dict(settings(self)))
 
-    def _hypers(self) -> dict[str, tf.Tensor]:
-        """The real hyperparameters now."""
-        return values_now(self)
+    def _given(self) -> dict[str, tf.Tensor]:
+        """The real values that a step needs now."""
+        return given_values(self)
 
     @property
     def iterations(self) -> Any:
@@ -100,6 +108,17 @@ class ModuleOptimizer(tf.Module):
     def slots(self) -> dict[str, list[tf.Variable]]:
         """The slots by name: one variable for each that the module was built with."""
         return self._core.slots()
+
+    def hyperparameters_of(self, variable: Any) -> dict[str, float]:
+        """The real hyperparameters that a variable has now, by name.
+
+        They differ from the optimizer's by `overrides`, `multipliers` and
+        `exclude_from_weight_decay`.
+
+        Raises:
+            ValueError: `build` was not called, or was for other variables.
+        """
+        return values_now(self, variable)
 
     def exclude_from_weight_decay(
         self,
@@ -137,8 +156,8 @@ class ModuleOptimizer(tf.Module):
         with tf.init_scope(), self._core.scope(variables):
             self._core.build(
                 variables,
-                [self._decays(each) for each in variables],
-                self._hypers(),
+                grouped(self, variables, [self._decays(each) for each in variables]),
+                self._given(),
                 self._options(),
                 lambda name, initial: tf.Variable(initial, trainable=False, name=name),
             )
@@ -180,7 +199,7 @@ class ModuleOptimizer(tf.Module):
         if not updated:
             raise ValueError("none of the variables has a gradient")
         given = list(updated.values())
-        self._core.step(given, tuple(updated), self._hypers(), self._options())
+        self._core.step(given, tuple(updated), self._given(), self._options())
 
     def apply_gradients(
         self,
@@ -203,5 +222,7 @@ class ModuleOptimizer(tf.Module):
     ) -> dict[str, Any]:
         """Without variables that were given for hyperparameters: they are not ours."""
         children = super()._trackable_children(save_type, **kwargs)
-        others = () if save_type == "savedmodel" else self._rule.hyper_names
+        if save_type == "savedmodel":
+            return {**children, **variables_of(self)}
+        others = self._rule.hyper_names
         return {name: each for name, each in children.items() if name not in others}

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import inspect
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, NamedTuple, TypedDict, get_type_hints
 
+from optdsl.runtime.tensorflow.groups import WAYS, PerVariable, by_pattern
 from optdsl.runtime.tensorflow.kinds import (
     Kind,
     floating_dtype,
@@ -123,6 +124,26 @@ class OptionsWithoutDecay(TypedDict, total=False):
             "makes a step with an infinite or NaN gradient do nothing at all.",
         ),
     ]
+    overrides: Annotated[
+        Mapping[str, Mapping[str, Any]] | None,
+        Option(
+            None,
+            by_pattern().or_none(),
+            "other values of hyperparameters for the variables whose paths a regular "
+            "expression is found in: {'bias': {'learning_rate': 1e-4}}. The last that "
+            "matches counts.",
+            in_state=True,
+        ),
+    ]
+    multipliers: Annotated[
+        Mapping[str, Mapping[str, Any]] | None,
+        Option(
+            None,
+            by_pattern().or_none(),
+            "the same for what hyperparameters are multiplied by, after `overrides`.",
+            in_state=True,
+        ),
+    ]
 
 
 class Options(OptionsWithoutDecay, total=False):
@@ -168,6 +189,8 @@ class Setting:
             return
         check_clips({**own, self.name: new})
         check_change(self.name, own, optimizer)
+        if isinstance(new, PerVariable) and "_core" in vars(optimizer):
+            new.bind(self.name, optimizer)
         own[self.name] = new
 
 
@@ -212,6 +235,13 @@ def settings(optimizer: Any) -> dict[str, Any]:
     defaults = {name: option.default for name, option in OPTIONS.items()}
     own: dict[str, Any] = vars(optimizer).setdefault("_settings", defaults)
     return own
+
+
+def bind(optimizer: Any) -> None:
+    """Takes over values for some variables, when the hyperparameters are there."""
+    for way in WAYS:
+        if (given := settings(optimizer)[way]) is not None:
+            given.bind(way, optimizer)
 
 
 def with_settings(cls: type) -> type:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
+from optdsl.runtime.tensorflow.groups import Group
 from optdsl.runtime.tensorflow.options import Options
 from optdsl.runtime.tensorflow.rows import read
 from optdsl.runtime.tensorflow.rule import Rule
@@ -19,7 +20,7 @@ class State(NamedTuple):
         param: the variable.
         unrounded: `param` as the rule left it, where that has 16 bits.
         slots: the variables that hold the rule's slots.
-        decays: whether `param` takes part in weight decay.
+        group: which hyperparameters `param` has.
         average: of `param`, with `use_ema`.
         accumulator: of gradients, where they accumulate.
         touched: the rows in the accumulator, where the mode is lazy.
@@ -28,10 +29,14 @@ class State(NamedTuple):
     param: tf.Variable
     unrounded: tf.Variable | None
     slots: Any
-    decays: bool
+    group: Group
     average: tf.Variable | None
     accumulator: tf.Variable | None
     touched: tf.Variable | None
+
+    def alone(self) -> State:
+        """The same without its group, so that several share a program."""
+        return self._replace(group=Group(self.group.decays))
 
 
 def compute_dtype(variable: tf.Variable) -> tf.DType:
@@ -68,7 +73,7 @@ def initial_values(
 def made_state(
     rule: Rule,
     param: tf.Variable,
-    decays: bool,
+    group: Group,
     name: str,
     initial: dict[str, tf.Tensor],
     make: Callable[[str, tf.Tensor], tf.Variable],
@@ -80,7 +85,7 @@ def made_state(
         param=param,
         unrounded=made.get("before-rounding"),
         slots=rule.slots(*(made[name] for name in rule.slot_names)),
-        decays=decays,
+        group=group,
         average=made.get("moving-average"),
         accumulator=made.get("accumulated-gradient"),
         touched=made.get("touched-rows"),

@@ -7,6 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from optdsl.runtime.tensorflow.groups import Group, decays, hypers_of, values_of
 from optdsl.runtime.tensorflow.rows import (
     Rows,
     check_gradient,
@@ -37,20 +38,21 @@ class Step:
         self.iterations = iterations
         self.fixed = fixed
         self.update = update
+        self.decays = not self.rule.owns_weight_decay and decays(update.options)
         self.function = tf.function(self._run, autograph=False, reduce_retracing=True)
         self.known: dict[tuple[tf.DType, ...], Any] = {}  # traces, by dtypes
 
-    def run(self, grads: list[Any], hypers: dict[str, tf.Tensor]) -> None:
+    def run(self, grads: list[Any], given: dict[str, tf.Tensor]) -> None:
         """Takes the step.
 
         Dense gradients of the variables' shapes are given to what was traced for them
         at once: to look it up takes TensorFlow a fifth of a step of small variables.
         """
         if not self._are_plain(grads):
-            self.function(grads, hypers)
+            self.function(grads, given)
             return
         dtypes = tuple(grad.dtype for grad in grads)
-        now = {name: tf.convert_to_tensor(value) for name, value in hypers.items()}
+        now = {name: tf.convert_to_tensor(value) for name, value in given.items()}
         if dtypes not in self.known:
             self.known[dtypes] = self.function.get_concrete_function(grads, now)
         self.known[dtypes](grads, now)
@@ -65,23 +67,23 @@ class Step:
             for grad, state in pairs
         )
 
-    def _run(self, grads: list[Any], hypers: dict[str, tf.Tensor]) -> None:
+    def _run(self, grads: list[Any], given: dict[str, tf.Tensor]) -> None:
         """The whole step; if a check fails, nothing is written."""
         pairs = list(zip(grads, self.updated, strict=True))
         checks = [c for grad, state in pairs for c in check_gradient(grad, state.param)]
         with tf.control_dependencies(checks):
             if self.options["skip_nonfinite"]:
-                self._if_finite(grads, lambda: self._take(pairs, hypers))
+                self._if_finite(grads, lambda: self._take(pairs, given))
             else:
-                self._take(pairs, hypers)
+                self._take(pairs, given)
 
-    def _take(self, pairs: list[Any], hypers: dict[str, tf.Tensor]) -> None:
+    def _take(self, pairs: list[Any], given: dict[str, tf.Tensor]) -> None:
         """The step, unless a gradient overflows while it is prepared."""
         prepared = [self._prepare(grad, state) for grad, state in pairs]
         if self.options["skip_nonfinite"]:
-            self._if_finite(prepared, lambda: self._advance(prepared, hypers))
+            self._if_finite(prepared, lambda: self._advance(prepared, given))
         else:
-            self._advance(prepared, hypers)
+            self._advance(prepared, given)
 
     def _if_finite(self, grads: list[Any], then: Callable[[], None]) -> None:
         """Does something if all gradients are finite.
@@ -123,64 +125,70 @@ class Step:
         if self.options["sparse_mode"] == "lazy":
             return True
         least = self.rule.rows_suffice
-        return least is not None and rank >= least and not self.options["weight_decay"]
+        return least is not None and rank >= least and not self.decays
 
-    def _advance(self, grads: list[Any], hypers: dict[str, tf.Tensor]) -> None:
+    def _advance(self, grads: list[Any], given: dict[str, tf.Tensor]) -> None:
         """Updates now, or collects gradients and updates when enough have come."""
         steps = self.options["gradient_accumulation_steps"]
         if steps is None:
-            self._update(grads, self.iterations + 1, hypers)
+            self._update(grads, self.iterations + 1, given)
         else:
             for grad, state in zip(grads, self.updated, strict=True):
                 accumulate(grad, state)
             tf.cond(
                 (self.iterations + 1) % steps == 0,
-                lambda: self._update_accumulated(steps, hypers),
+                lambda: self._update_accumulated(steps, given),
                 lambda: None,
             )
         self.iterations.assign_add(1)
 
-    def _update_accumulated(self, steps: int, hypers: dict[str, tf.Tensor]) -> None:
+    def _update_accumulated(self, steps: int, given: dict[str, tf.Tensor]) -> None:
         """Updates with the mean of the collected gradients; starts collecting anew."""
         grads = [tf.divide(state.accumulator, steps) for state in self.updated]
-        self._update(grads, self.iterations // steps + 1, hypers)
+        self._update(grads, self.iterations // steps + 1, given)
         for state in self.updated:
             for variable in (state.accumulator, state.touched):
                 if variable is not None:
                     variable.assign(tf.zeros_like(variable))
 
     def _update(
-        self, grads: list[Any], t: tf.Tensor, hypers: dict[str, tf.Tensor]
+        self, grads: list[Any], t: tf.Tensor, given: dict[str, tf.Tensor]
     ) -> None:
         """Update number `t`: of the variables, their slots and their averages."""
-        shared = self._shared(grads, t, hypers)
+        shared = self._shared(grads, t, given)
         pairs = list(zip(grads, self.updated, strict=True))
         dense = [pair for pair in pairs if not isinstance(pair[0], Rows)]
         self.update.dense(dense, shared)
         for grad, state in pairs:
             # A table without rows has none to update.
             if isinstance(grad, Rows) and state.param.shape[0]:
-                self.update.rows(grad, state, shared)
+                self.update.rows(grad, state, shared[state.group])
         if self.options["use_ema"]:
             self.update.averages(self.states, t)
 
     def _shared(
-        self, grads: list[Any], t: tf.Tensor, hypers: dict[str, tf.Tensor]
-    ) -> Shared:
-        """Computes once what all variables need."""
+        self, grads: list[Any], t: tf.Tensor, given: dict[str, tf.Tensor]
+    ) -> dict[Group, Shared]:
+        """Computes once what all variables of a group need."""
         clip = None
         if (limit := self.options["global_clipnorm"]) is not None:
             squares = [tf.reduce_sum(tf.square(numbers(grad))) for grad in grads]
             norm = tf.sqrt(tf.add_n([tf.cast(each, tf.float64) for each in squares]))
             clip = limit / tf.maximum(norm, limit)
-        decay = undecayed = None
-        if self.rule.owns_weight_decay:
-            none = {"weight_decay": tf.zeros([], tf.float64)}
-            undecayed = self._scalars(t, hypers | none)
-        elif (share := self.options["weight_decay"]) is not None:
-            rate = hypers.get("learning_rate", tf.constant(1, tf.float64))
-            decay = share * rate
-        return Shared(self._scalars(t, hypers), undecayed, decay, clip)
+        groups = dict.fromkeys(state.group for state in self.updated)
+        return {group: self._shared_by(group, t, given, clip) for group in groups}
 
-    def _scalars(self, t: tf.Tensor, hypers: dict[str, tf.Tensor]) -> Any:
-        return self.rule.scalars(t, self.rule.hypers(**self.fixed, **hypers))
+    def _shared_by(
+        self,
+        group: Group,
+        t: tf.Tensor,
+        given: dict[str, tf.Tensor],
+        clip: tf.Tensor | None,
+    ) -> Shared:
+        scalars = self.rule.scalars(t, hypers_of(self.rule, self.fixed, group, given))
+        decay = None
+        if self.decays:
+            values = values_of(group, given)
+            rate = values.get("learning_rate", tf.constant(1, tf.float64))
+            decay = values["weight_decay"] * rate
+        return Shared(scalars, decay, clip)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import tensorflow as tf
 
+from optdsl.runtime.tensorflow.groups import Group
 from optdsl.runtime.tensorflow.options import Options
 from optdsl.runtime.tensorflow.replicas import write
 from optdsl.runtime.tensorflow.rows import Rows, as_column, read, write_rows
@@ -18,17 +19,15 @@ TOGETHER = 8
 
 
 class Shared(NamedTuple):
-    """What the variables share in one step.
+    """What the variables of a group share in one step.
 
     Attributes:
-        scalars: what the rule computes once for all variables.
-        undecayed: the same for variables without weight decay, where the rule has it.
+        scalars: what the rule computes once for all of them.
         decay: share of a variable that decoupled weight decay takes.
         clip: factor that brings all gradients down to `global_clipnorm`.
     """
 
     scalars: Any
-    undecayed: Any
     decay: tf.Tensor | None
     clip: tf.Tensor | None
 
@@ -57,10 +56,15 @@ class Update:
         self.part = jit(self._part)
         self.average = jit(self._average)
 
-    def dense(self, pairs: Iterable[tuple[tf.Tensor, State]], shared: Shared) -> None:
+    def dense(
+        self,
+        pairs: Iterable[tuple[tf.Tensor, State]],
+        shared: Mapping[Group, Shared],
+    ) -> None:
         """Updates variables by dense gradients."""
-        for group in alike(pairs, TOGETHER, _kind):
-            self.whole(group, shared)
+        for some in alike(pairs, TOGETHER, _kind):
+            own = shared[some[0][1].group]
+            self.whole([(grad, state.alone()) for grad, state in some], own)
 
     def rows(self, grad: Rows, state: State, shared: Shared) -> None:
         """Updates the rows of a variable that its gradient names, and no others.
@@ -75,7 +79,7 @@ class Update:
         ]
         targets = self._targets(state)
         dtypes = tuple(variable.dtype for variable, _ in targets)
-        fixed = (tuple(state.param.shape), held, state.decays, dtypes)
+        fixed = (tuple(state.param.shape), held, state.group.decays, dtypes)
         grad = grad._replace(values=self.clipped(grad.values, shared.clip))
         new = self.part(grad[:2], read_param(state, at), slots, shared, *fixed)
         for (variable, by_row), value in zip(targets, new, strict=True):
@@ -120,7 +124,7 @@ class Update:
         slots = [read(slot) for slot in state.slots]
         seen = Whole(tuple(state.param.shape), touched)
         param = read_param(state)
-        param, new = self._ruled(grad, param, slots, state.decays, shared, seen)
+        param, new = self._ruled(grad, param, slots, state.group.decays, shared, seen)
         for variable, value, by_row in written(self.rule, state, param, new):
             if touched is None:
                 write(variable, value)
@@ -142,12 +146,10 @@ class Update:
         param = tf.cast(param, dtype)
         if shared.decay is not None and decays:
             param = param - shared.decay * param
-        undecayed = shared.undecayed is not None and not decays
-        scalars = shared.undecayed if undecayed else shared.scalars
         values = self.rule.slots(*(tf.cast(slot, dtype) for slot in slots))
         if self.rule.sees_whole:
-            return self.rule.update(grad, param, values, scalars, seen)
-        return self.rule.update(grad, param, values, scalars)
+            return self.rule.update(grad, param, values, shared.scalars, seen)
+        return self.rule.update(grad, param, values, shared.scalars)
 
     def _part(
         self,
@@ -221,4 +223,4 @@ def _shape(variable: tf.Variable) -> tuple[Any, ...]:
 def _kind(pair: tuple[tf.Tensor, State]) -> tuple[Any, ...]:
     """What decides which program updates a variable."""
     state = pair[1]
-    return (*_shape(state.param), state.decays, state.touched is None)
+    return (*_shape(state.param), state.group, state.touched is None)
