@@ -17,8 +17,9 @@ def compile(spec: str | Path) -> Compiled:
     """Compiles a specification; look at `.diagnostics`, then ask for `.source()`.
 
     Args:
-        spec: the text itself, which is a `str` with a newline in it; the path of a file; or the
-            name of a rule in the library, where there is no file of that name.
+        spec: the text itself, which is a `str` with a newline in it; the path of a file; the
+            name of a rule in the library, where there is no file of that name; or a composition,
+            such as `lookahead(adam)`.
 
     Raises:
         OSError: there is no such file or rule, or it cannot be read.
@@ -30,7 +31,7 @@ def compile(spec: str | Path) -> Compiled:
     found = inputs.find(spec)
     if len(found) > 1:
         raise IsADirectoryError(f"`{spec}` has {len(found)} specifications; name one of them")
-    return compile_bytes(inputs.read(found[0].path), found[0].name)
+    return compile_bytes(inputs.contents(found[0]), found[0].name)
 
 
 def load(spec: str | Path) -> ModuleType:

@@ -60,6 +60,17 @@ class Compiled:
         return self.facts is not None
 
     @property
+    def is_wrapper(self) -> bool:
+        """Whether it is a wrapper, which is no rule yet."""
+        return self.spec is not None and self.spec.wrapper
+
+    @property
+    def why_no_source(self) -> str:
+        """Why nothing is generated from a wrapper."""
+        stem = Path(self.file.name).stem
+        return f"{self.base_name} is a wrapper: build it around a rule, as in `{stem}(adam)`"
+
+    @property
     def optimizer(self) -> ir.Optimizer | None:
         """The typed specification, unless there are errors."""
         return self.facts.optimizer if self.facts else None
@@ -73,10 +84,12 @@ class Compiled:
 
         Raises:
             SpecError: the specification has errors.
-            ValueError: there are no such classes.
+            ValueError: there are no such classes, or it is a wrapper.
         """
         if classes not in CLASSES:
             raise ValueError(f"classes must be one of {', '.join(CLASSES)}, got {classes!r}")
+        if self.is_wrapper:
+            raise ValueError(self.why_no_source)
         from optdsl.targets.render import render  # Jinja is needed here only
         from optdsl.targets.tensorflow import TENSORFLOW
 
@@ -188,12 +201,26 @@ def compile_source(source: SourceFile) -> Compiled:
         if reading.rest is not None:
             diagnostics += _beyond_doubt(source, reading.doubtful, check.check(reading.rest)[1])
         return Compiled(source, None, None, ordered(diagnostics))
+    if spec.composed is not None or spec.wrapper:
+        return _compile_composed(source, spec)
     optimizer, found = check.check(spec)
     diagnostics += found
     if optimizer is None or _has_error(diagnostics):
         return Compiled(source, spec, None, ordered(diagnostics))
     facts = Facts(optimizer, source)
     return Compiled(source, spec, facts, ordered(diagnostics + facts.warnings))
+
+
+def _compile_composed(source: SourceFile, spec: syntax.Spec) -> Compiled:
+    """Compiles a composition; or a wrapper, around plain gradient descent."""
+    from optdsl.analysis import Facts
+    from optdsl.composition import around_plain, compose
+
+    optimizer, whole, errors = (around_plain if spec.wrapper else compose)(source, spec)
+    if optimizer is None:
+        return Compiled(whole, spec, None, ordered(errors))
+    facts = Facts(optimizer, whole)
+    return Compiled(whole, spec, facts, ordered(facts.warnings))
 
 
 def _beyond_doubt(

@@ -88,12 +88,13 @@ def _render_one(source: SourceFile, found: Diagnostic) -> str:
     line = source.line(start.line)
     last = end.column - 1 if end.line == start.line else len(line)
     shown, carets = _excerpt(line, start.column - 1, last)
-    margin = " " * len(str(start.line))
+    name, place = source.place(found.span.start)
+    margin = " " * len(str(place.line))
     lines = [
         _title(found),
-        f"{margin}--> {_harmless(source.name)}:{start.line}:{start.column}",
+        f"{margin}--> {_harmless(name)}:{place.line}:{place.column}",
         f"{margin} |",
-        f"{start.line} | {shown}".rstrip(),
+        f"{place.line} | {shown}".rstrip(),
         f"{margin} | {carets}",
         *_advice(found, margin),
     ]
@@ -177,12 +178,12 @@ def records(source: SourceFile, diagnostics: Iterable[Diagnostic]) -> list[dict[
 
 
 def _record(source: SourceFile, found: Diagnostic) -> dict[str, object]:
-    start, end = source.position(found.span.start), source.position(found.span.end)
+    (name, start), (_, end) = source.place(found.span.start), source.place(found.span.end)
     return {
         "code": found.code,
         "severity": found.severity.value,
         "message": found.message,
-        "file": source.name,
+        "file": name,
         "line": start.line,
         "column": start.column,
         "end_line": end.line,

@@ -21,7 +21,9 @@ from optdsl.syntax import (
     Boolean,
     CallExpr,
     Comment,
+    Composed,
     Expr,
+    Inner,
     Member,
     Name,
     Number,
@@ -123,6 +125,8 @@ def _statement(stmt: Stmt) -> tuple[str, ...]:
             return (target.text, f"<- {format_expr(value)}")
         case When():
             return (f"when {format_expr(stmt.condition)}:",)
+        case Inner():
+            return ("inner",)
         case Unsupported():
             if stmt.argument is None:
                 return (stmt.what,)
@@ -152,7 +156,10 @@ def _rows(items: tuple[Member | Stmt, ...], depth: int) -> Iterator[_Row]:
             case syntax.UnsupportedBlock():
                 yield _Row(start, end, depth, (_block(item),), "block", "block")
                 yield from _rows(item.body, depth + 1)
-            case Assign():
+            case syntax.FixDecl(name, value):
+                columns = (f"fix {name.text}", f"= {format_expr(value)}")
+                yield _Row(start, end, depth, columns, "fix", "fix")
+            case Assign() | Inner():
                 yield _Row(start, end, depth, _statement(item), "")
             case Update():
                 yield _Row(start, end, depth, _statement(item), "update")
@@ -296,12 +303,25 @@ def _columns(run: list[_Row]) -> Iterator[str]:
 # --- the whole -----------------------------------------------------------------------------------
 
 
+def _head(spec: Spec) -> str:
+    if spec.composed is None:
+        return f"{'wrapper' if spec.wrapper else 'optimizer'} {spec.name.text}:"
+    colon = ":" if spec.doc or spec.members else ""
+    return f"optimizer {spec.name.text} = {_composed(spec.composed)}{colon}"
+
+
+def _composed(composed: Composed) -> str:
+    if composed.inner is None:
+        return composed.name.text
+    return f"{composed.name.text}({_composed(composed.inner)})"
+
+
 def format_spec(spec: Spec) -> str:
     """The specification in the one layout; keeps every comment.
 
     Comments inside an expression move to the line above it. Ends with a newline.
     """
-    head = f"optimizer {spec.name.text}:"
+    head = _head(spec)
     rows = [_Row(spec.span.start, spec.span.end, 0, (head,), "block")]
     if spec.doc:
         doc = spec.doc.span

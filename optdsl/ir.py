@@ -134,7 +134,7 @@ class Let:
 
 @record
 class Set:
-    """`target <- value`: a slot, or `param`."""
+    """`target <- value`: a slot, or `param`; around another rule's step also `grad`."""
 
     target: str
     value: Expr
@@ -221,6 +221,22 @@ class Case:
 
 
 @record
+class Wrapper:
+    """A checked wrapper: what it does before and after the step of a rule.
+
+    `reads_rate` says whether it reads the learning rate of the rule.
+    """
+
+    name: str
+    doc: str
+    hypers: tuple[Hyper, ...]
+    slots: tuple[Slot, ...]
+    before: tuple[Stmt, ...]
+    after: tuple[Stmt, ...]
+    reads_rate: bool
+
+
+@record
 class Optimizer:
     """A checked specification. Without `case` blocks it has one case, whose name is empty."""
 
@@ -268,6 +284,33 @@ def rewrite(expr: Expr, change: Callable[[Expr], Expr | None]) -> Expr:
     if not isinstance(expr, Call):
         return expr
     return replace(expr, args=tuple(rewrite(arg, change) for arg in expr.args))
+
+
+def rewritten(
+    body: tuple[Stmt, ...],
+    value: Callable[[Expr], Expr],
+    name: Callable[[str], str] = str,
+    equation: Callable[[str], str] = str,
+) -> tuple[Stmt, ...]:
+    """Statements with other values, names of what they bind and update, and equations."""
+
+    def inside(block: tuple[Stmt, ...]) -> tuple[Stmt, ...]:
+        return rewritten(block, value, name, equation)
+
+    def one(statement: Stmt) -> Stmt:
+        match statement:
+            case Let(bound, expr, text, span):
+                return Let(name(bound), value(expr), equation(text), span)
+            case Set(target, expr, text, span):
+                return Set(name(target), value(expr), equation(text), span)
+            case If(condition, then, orelse, joins, text, span):
+                joined = tuple((name(local), type_) for local, type_ in joins)
+                then, orelse = inside(then), inside(orelse)
+                return If(value(condition), then, orelse, joined, equation(text), span)
+            case _:
+                assert_never(statement)
+
+    return tuple(map(one, body))
 
 
 def guarded(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from optdsl.resources import spec_names, specs_folder
+from optdsl.resources import spec_names, specs_folder, wrapper_names, wrappers_folder
 
 _STARTING_POINT = '''\
 optimizer {name}:
@@ -33,11 +33,20 @@ def find(name: str) -> Path | None:
 
 def entries() -> tuple[tuple[str, str], ...]:
     """Name and one line about every rule in the library."""
+    return _described(specs_folder(), spec_names())
+
+
+def wrappers() -> tuple[tuple[str, str], ...]:
+    """Name and one line about every wrapper in the library."""
+    return _described(wrappers_folder(), wrapper_names())
+
+
+def _described(folder: Path, names: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
     from optdsl.parse import decode, parse
 
     found = []
-    for name in spec_names():
-        path = specs_folder() / f"{name}.opt"
+    for name in names:
+        path = folder / f"{name}.opt"
         spec, _ = parse(decode(path.read_bytes(), path.name)[0])
         found.append((name, spec.doc.text.split("\n")[0] if spec and spec.doc else ""))
     return tuple(found)

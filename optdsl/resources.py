@@ -38,6 +38,16 @@ def spec_names() -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in specs_folder().glob("*.opt")))
 
 
+def wrappers_folder() -> Path:
+    """The folder of the library of wrappers."""
+    return specs_folder() / "wrappers"
+
+
+def wrapper_names() -> tuple[str, ...]:
+    """The names of the wrappers in the library (`lookahead`, …), sorted."""
+    return tuple(sorted(path.stem for path in wrappers_folder().glob("*.opt")))
+
+
 def spec_text(name: str) -> str:
     """The specification of a rule in the library.
 

@@ -29,11 +29,33 @@ class Position:
 
 
 @record
+class Part:
+    """From `start` on, a text comes from the file `name`."""
+
+    start: int
+    name: str
+
+
+@record
 class SourceFile:
-    """The text of one specification; `name` is how diagnostics call the file."""
+    """The text of one specification; `name` is how diagnostics call the file.
+
+    A composition is made of several files: their texts stand one after the other, and `parts` say
+    where each of the others begins.
+    """
 
     name: str
     text: str
+    parts: tuple[Part, ...] = ()
+
+    def place(self, offset: int) -> tuple[str, Position]:
+        """The file that an offset is in, and where it is there."""
+        name, first = self.name, 0
+        for part in self.parts:
+            if part.start <= offset:
+                name, first = part.name, part.start
+        at = self.position(offset)
+        return name, Position(at.line - self.position(first).line + 1, at.column)
 
     def position(self, offset: int) -> Position:
         """Line and column of a character offset; past the end counts as the end."""

@@ -1,9 +1,9 @@
 """The surface tree: a specification as it was written, before anything is known about it.
 
-    spec        = Spec(name, doc, members)
-    member      = HyperDecl | SlotDecl | DefDecl | SparseDecl | Block
+    spec        = Spec(name, doc, members), of an optimizer, a wrapper or a composition
+    member      = HyperDecl | SlotDecl | DefDecl | SparseDecl | Block | FixDecl
     statement   = Assign(name, value) | Update(name, value) | When(condition, body, otherwise)
-                | Unsupported(what, body)
+                | Inner | Unsupported(what, body)
     expression  = Number | Boolean | Name | Unary | Binary | CallExpr
 
 Spans do not take part in equality: two trees are equal when they say the same.
@@ -147,7 +147,14 @@ class Unsupported:
     body: tuple[Stmt, ...] = ()
 
 
-Stmt = Assign | Update | When | Unsupported
+@record
+class Inner:
+    """`inner`, in a wrapper: the step of the rule that is wrapped."""
+
+    span: Aside[Span]
+
+
+Stmt = Assign | Update | When | Inner | Unsupported
 
 
 # --- declarations --------------------------------------------------------------------------------
@@ -236,7 +243,25 @@ class UnsupportedBlock:
     body: tuple[Member | Stmt, ...] = ()
 
 
-Member = HyperDecl | SlotDecl | DefDecl | SparseDecl | StepBlock | UnsupportedBlock
+@record
+class FixDecl:
+    """`fix name = value`, in a composition: no hyperparameter any more."""
+
+    name: Ident
+    value: Expr
+    span: Aside[Span]
+
+
+Member = HyperDecl | SlotDecl | DefDecl | SparseDecl | StepBlock | FixDecl | UnsupportedBlock
+
+
+@record
+class Composed:
+    """`wrapper(inner)`, or the name of a rule, whose `inner` is None: stems of files."""
+
+    name: Ident
+    inner: Composed | None
+    span: Aside[Span]
 
 
 @record
@@ -256,12 +281,15 @@ class Comment:
 class Spec:
     """A whole file, its members in the order they were written.
 
-    `span` covers `optimizer NAME`; `blanks` are the offsets of empty lines.
+    `wrapper` says that it begins so; `composed` is what a composition consists of. `span` covers
+    `optimizer NAME`; `blanks` are the offsets of empty lines.
     """
 
     name: Ident
     doc: Docstring | None
     members: tuple[Member, ...]
     span: Aside[Span]
+    wrapper: bool = False
+    composed: Composed | None = None
     comments: Aside[tuple[Comment, ...]] = ()
     blanks: Aside[tuple[int, ...]] = ()

@@ -117,6 +117,8 @@ class _Builder:
         initial = {slot.name: self.lower(slot.initial, 0, {}) for slot in case.slots}
         env = {slot.name: self.input(slot.name, slot.type) for slot in case.slots}
         env["param"] = self.input("param", ir.Type(ir.Kind.REAL, ir.Tensor()))
+        if "grad" in ir.updated(case.step):
+            env["grad"] = self.input("grad", ir.Type(ir.Kind.REAL, ir.Tensor()))
         env = self.statements(case.step, 0, env)
         final = {name: env[name] for name in ("param", *initial)}
         return Program(

@@ -9,6 +9,7 @@ from optdsl.check.decls import check_macros, declare, hyper_of, slots_of
 from optdsl.check.names import why_reserved_class
 from optdsl.check.scope import Budget, Names, Place, Reporter, Scope
 from optdsl.check.step import check_step, updates_param
+from optdsl.check.wrapper import report_fix
 from optdsl.diagnostics import Diagnostic
 
 _SPARSE_MODES = ("exact", "lazy")
@@ -45,15 +46,16 @@ def check(spec: syntax.Spec) -> tuple[ir.Optimizer | None, tuple[Diagnostic, ...
                 steps.append(member)
             case syntax.UnsupportedBlock(what, span):
                 report.error("unsupported", span, f"`{what}` is not supported yet")
+            case syntax.FixDecl():
+                report_fix(member, report)
             case syntax.DefDecl():
                 pass
             case _:
                 assert_never(member)
     step = _step(spec, steps, names, report, budget)
     mode = _sparse(sparse, report)
-    errors = sorted(report.found.values(), key=lambda error: (error.span.start, error.span.end))
-    if errors:
-        return None, tuple(errors)
+    if errors := report.errors():
+        return None, errors
     doc = spec.doc.text if spec.doc else ""
     case = ir.Case("", tuple(slots), step, mode)
     return ir.Optimizer(spec.name.text, doc, tuple(hypers), (case,)), ()

@@ -57,6 +57,12 @@ class Reporter:
         diagnostic = Diagnostic(code, Severity.ERROR, message, span, notes, help)
         self.found.setdefault((code, span, message), diagnostic)
 
+    def errors(self) -> tuple[Diagnostic, ...]:
+        """All that was found, in the order of the text."""
+        return tuple(
+            sorted(self.found.values(), key=lambda error: (error.span.start, error.span.end))
+        )
+
 
 @dataclass(slots=True)
 class Budget:
@@ -135,7 +141,7 @@ class Scope:
     `reported` collects the unknown names of the current statement. `locals` are the visible ones,
     `later` all that the step assigns anywhere, `hidden` those assigned in one branch only of an
     earlier `when`. `arguments` is set inside a macro, and `calls` are the macro calls being
-    expanded, outermost first.
+    expanded, outermost first. `wraps` says whether it is the step of a wrapper.
     """
 
     names: Names
@@ -148,6 +154,7 @@ class Scope:
     hidden: frozenset[str] = frozenset()
     arguments: Mapping[str, Argument] | None = None
     calls: tuple[syntax.CallExpr, ...] = ()
+    wraps: bool = False
 
     def error(self, code: str, span: Span, message: str, help: str | None = None) -> None:  # noqa: A002
         """Adds one error, with the macros that lead to it."""

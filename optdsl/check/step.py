@@ -15,6 +15,7 @@ from optdsl.check.shapes import broadcast, describe_kind, describe_shape, fits, 
 from optdsl.format import format_statement
 from optdsl.ir import Kind, Tensor, Type
 from optdsl.records import replace
+from optdsl.source import Span
 
 
 @dataclass(slots=True)
@@ -92,7 +93,7 @@ def updates_param(body: tuple[syntax.Stmt, ...]) -> bool:
         match statement:
             case syntax.Update(target) | syntax.Assign(target) if target.text == "param":
                 return True  # `param = …` is an error of its own
-            case syntax.Unsupported():
+            case syntax.Unsupported() | syntax.Inner():
                 return True
             case syntax.When(_, then, otherwise):
                 if updates_param(then) or updates_param(otherwise):
@@ -115,6 +116,8 @@ def _statement(statement: syntax.Stmt, flow: Flow, attempt: Attempt) -> ir.Stmt 
             return _update(statement, flow, attempt)
         case syntax.When():
             return _when(statement, flow, attempt)
+        case syntax.Inner(span):
+            return _inner(span, attempt.scope)
         case syntax.Unsupported(what, span):
             attempt.scope.error("unsupported", span, f"`{what}` is not supported yet")
             return None
@@ -222,8 +225,8 @@ def _how_to_reduce(target: Type) -> str:
 def _target_type(target: syntax.Ident, flow: Flow, scope: Scope) -> Type | None:
     """The type of what `<-` updates; None where that is reported, or has an error of its own."""
     name = target.text
-    if name == "param":
-        return GIVEN["param"][1]
+    if name == "param" or (name == "grad" and scope.wraps):
+        return GIVEN[name][1]
     if name in scope.names.slots:
         return scope.names.slots[name]
     if name in flow.locals or name in flow.hidden or name in scope.later:
@@ -253,6 +256,16 @@ def _target_type(target: syntax.Ident, flow: Flow, scope: Scope) -> Type | None:
         help_ = f"did you mean `{meant}`?" if meant else declare
         scope.error("undefined-name", target.span, f"there is no slot `{name}`", help_)
     return None
+
+
+def _inner(span: Span, scope: Scope) -> ir.Set | None:
+    """`inner` updates `param`: a mark, which is replaced by the wrapped rule's step."""
+    if not scope.wraps:
+        help_ = "begin the file with `wrapper Name:`, or remove the line"
+        scope.error("bad-argument", span, "only a `wrapper` has an `inner` step", help_)
+        return None
+    role, type_ = GIVEN["param"]
+    return ir.Set("param", ir.Ref("param", role, type_, span), "inner", span)
 
 
 # --- branches ------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from optdsl.records import record
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from collections.abc import Set as AbstractSet
 
     from optdsl.compiler import Classes, Compiled, Form
     from optdsl.inputs import Input
@@ -78,7 +79,7 @@ def command(
         return
     if STANDARD_INPUT in inputs:
         raise Failure("standard input has no name to generate a file under; give a file")
-    built = _built(inputs, folder)
+    built = _built(inputs, folder, frozenset(map(Path, specs)))
     files = {path: _File(one, form.of(one), current(path)) for path, one in built.items()}
     stale = {path: file for path, file in files.items() if file.new != file.old}
     for path in files:
@@ -116,10 +117,18 @@ class _File:
     old: str | None
 
 
-def _built(inputs: Sequence[Input], folder: Path) -> dict[Path, Compiled]:
-    """Compiles specifications, and says where each goes; ends the run if one has errors."""
-    specs = [compiled(one) for one in inputs]
-    paths = _destinations(inputs, folder)
+def _built(inputs: Sequence[Input], folder: Path, named: AbstractSet[Path]) -> dict[Path, Compiled]:
+    """Compiles specifications, and says where each goes; ends the run if one has errors.
+
+    Wrappers in a folder are left out; one that is `named` is an error.
+    """
+    pairs = [(given, compiled(given)) for given in inputs]
+    for given, spec in pairs:
+        if spec.is_wrapper and (given.path in named or len(pairs) == 1):
+            raise Failure(spec.why_no_source)
+    rules = [(given, spec) for given, spec in pairs if not spec.is_wrapper]
+    specs = [spec for _, spec in rules]
+    paths = _destinations([given for given, _ in rules], folder)
     for one in specs:
         show(one.file, one.diagnostics)
     if not all(one.ok for one in specs):

@@ -7,9 +7,10 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from optdsl import inputs
 from optdsl.cli.common import Failure
 from optdsl.cli.project import project
-from optdsl.inputs import READ_LIMIT, Input, find, is_rule_name, read, specs_in, unknown
+from optdsl.inputs import READ_LIMIT, Input, find, is_rule_name, specs_in, unknown
 from optdsl.output import reason
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def contents(one: Input) -> bytes:
             if sys.stdin is None:  # closed by whoever started this process
                 raise Failure("there is no standard input")
             return sys.stdin.buffer.read(READ_LIMIT)
-        return read(one.path)
+        return inputs.contents(one)
     except FileNotFoundError:
         known = map(str, specs_in(one.path.parent))
         raise Failure(unknown(f"file `{one.name}`", one.name, list(known))) from None

@@ -83,11 +83,14 @@ def execute(statements: tuple[ir.Stmt, ...], frame: Frame) -> None:
 
 def _set(statement: ir.Set, frame: Frame) -> None:
     value, kind = _evaluate(statement.value, frame), statement.value.type
-    if statement.target == "param":
-        frame.param = _fit(value, kind, frame.param.value.shape, frame.form)
-    else:
-        shape = frame.slots[statement.target].value.shape
-        frame.slots[statement.target] = _fit(value, kind, shape, frame.form)
+    match statement.target:
+        case "param":
+            frame.param = _fit(value, kind, frame.param.value.shape, frame.form)
+        case "grad":
+            frame.grad = _fit(value, kind, frame.grad.value.shape, frame.form)
+        case slot:
+            shape = frame.slots[slot].value.shape
+            frame.slots[slot] = _fit(value, kind, shape, frame.form)
 
 
 def _branch(statement: ir.If, frame: Frame) -> None:
@@ -103,6 +106,7 @@ def _branch(statement: ir.If, frame: Frame) -> None:
     if not condition.may_hold:
         then = orelse
     frame.param = _union(condition, then.param, orelse.param)
+    frame.grad = _union(condition, then.grad, orelse.grad)
     for name in frame.slots:
         frame.slots[name] = _union(condition, then.slots[name], orelse.slots[name])
     for name, kind in statement.joins:

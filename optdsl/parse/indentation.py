@@ -17,8 +17,8 @@ MAX_NESTING = 64
 MAX_TOKENS = 30_000
 """How many words and signs a file may have."""
 
-BLOCK_KEYWORDS = frozenset("OPTIMIZER STEP EVAL CASE WHEN OTHERWISE REPEAT".split())
-KEYWORDS = BLOCK_KEYWORDS | frozenset("HYPER SLOT DEF SPARSE REGRAD".split())
+BLOCK_KEYWORDS = frozenset("OPTIMIZER WRAPPER STEP EVAL CASE WHEN OTHERWISE REPEAT".split())
+KEYWORDS = BLOCK_KEYWORDS | frozenset("HYPER SLOT DEF SPARSE REGRAD FIX INNER".split())
 """Words that are keywords where they open a line, and ordinary names elsewhere."""
 
 FOREIGN_BLOCKS = frozenset("if elif else for while".split())

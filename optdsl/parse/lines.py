@@ -94,6 +94,7 @@ _HEADERS = (
     _made_up("CASE", "NAME", "COLON"),
     _made_up("EVAL", "COLON"),
     _made_up("OPTIMIZER", "NAME", "COLON"),
+    _made_up("WRAPPER", "NAME", "COLON"),
 )
 
 
@@ -222,7 +223,7 @@ class Reader:
         for later in range(index, len(self.lines)):
             line = self.lines[later]
             if (
-                line.tokens[0].type == "OPTIMIZER"
+                line.tokens[0].type in ("OPTIMIZER", "WRAPPER")
                 and len(self.session.parser_state.state_stack) == 1
             ):
                 self.lines[later] = replace(line, closes=0)

@@ -54,6 +54,11 @@ _INFIX = frozenset("PLUS MINUS TIMES CARET COMPARISON AND OR".split())
 _PARTS = {
     ("OPTIMIZER", "NAME"): ("the optimizer's name", "write `optimizer Name:`"),
     ("OPTIMIZER", "COLON"): ("`:` after the optimizer's name", "write `optimizer Name:`"),
+    ("WRAPPER", "NAME"): ("the wrapper's name", "write `wrapper Name:`"),
+    ("WRAPPER", "COLON"): ("`:` after the wrapper's name", "write `wrapper Name:`"),
+    ("FIX", "NAME"): ("the hyperparameter's name", "write `fix name = 0.9`"),
+    ("FIX", "EQUAL"): ("`=` and a value", "write `fix name = 0.9`"),
+    ("FIX", "NUMBER"): ("a number, `true` or `false`", "a value is a literal, not an expression"),
     ("HYPER", "NAME"): ("the hyperparameter's name", "write `hyper name = 0.9`"),
     ("HYPER", "EQUAL"): (
         "`=` and a default value",
@@ -104,7 +109,7 @@ def _misplaced(tokens: tuple[Token, ...], accepts: set[str]) -> tuple[str, str |
     if "OPTIMIZER" in accepts:
         return "a specification begins with `optimizer Name:`", "write that before this line"
     if accepts <= {"$END"}:
-        if first.type == "OPTIMIZER":
+        if first.type in ("OPTIMIZER", "WRAPPER"):
             return "a file holds one optimizer only", "move this one to a file of its own"
         return "this line is outside the optimizer", "indent it, or remove it"
     if first.type == "OTHERWISE":
@@ -114,7 +119,7 @@ def _misplaced(tokens: tuple[Token, ...], accepts: set[str]) -> tuple[str, str |
             return "an optimizer's description stands in three quotes", 'write `"""` on both sides'
         return "a description cannot stand here", "write comments with `#`"
     if "STEP" in accepts:  # among declarations
-        if first.type in ("NAME", "WHEN", "REPEAT", "REGRAD"):
+        if first.type in ("NAME", "WHEN", "REPEAT", "REGRAD", "INNER"):
             return "a statement stands outside `step:`", "move it into the block `step:`"
         wanted = "`hyper`, `slot`, `def`, `sparse` or `step:`"
         return f"expected {wanted}, found {_seen(first)}", None

@@ -46,7 +46,7 @@ class TreeBuilder(Transformer[Token, syntax.Spec]):
 
     # --- declarations and blocks ---
 
-    def spec(
+    def rule(
         self,
         keyword: Token,
         name: Token,
@@ -54,6 +54,33 @@ class TreeBuilder(Transformer[Token, syntax.Spec]):
         members: tuple[syntax.Member, ...],
     ) -> syntax.Spec:
         return syntax.Spec(_ident(name), doc, members, span_of(keyword).to(span_of(name)))
+
+    def wrapper(self, *parts: Any) -> syntax.Spec:
+        return replace(self.rule(*parts), wrapper=True)
+
+    def composition(
+        self,
+        keyword: Token,
+        name: Token,
+        composed: syntax.Composed,
+        changes: tuple[syntax.Docstring | None, tuple[syntax.Member, ...]],
+    ) -> syntax.Spec:
+        return replace(self.rule(keyword, name, *changes), composed=composed)
+
+    def leaf(self, name: Token) -> syntax.Composed:
+        return syntax.Composed(_ident(name), None, span_of(name))
+
+    def around(self, name: Token, inner: syntax.Composed, end: Token) -> syntax.Composed:
+        return syntax.Composed(_ident(name), inner, span_of(name).to(span_of(end)))
+
+    def unchanged(self) -> tuple[None, tuple[()]]:
+        return None, ()
+
+    def changed(self, *parts: Any) -> tuple[Any, ...]:
+        return parts
+
+    def described(self, token: Token) -> tuple[syntax.Docstring | None, tuple[()]]:
+        return self.about(token), ()
 
     def about(self, token: Token | None = None) -> syntax.Docstring | None:
         return None if token is None else syntax.Docstring(_dedent(token[3:-3]), span_of(token))
@@ -130,6 +157,9 @@ class TreeBuilder(Transformer[Token, syntax.Spec]):
     def sparse(self, keyword: Token, mode: Token) -> syntax.SparseDecl:
         return syntax.SparseDecl(_ident(mode), span_of(keyword).to(span_of(mode)))
 
+    def fix(self, keyword: Token, name: Token, value: syntax.Expr) -> syntax.FixDecl:
+        return syntax.FixDecl(_ident(name), value, span_of(keyword).to(value.span))
+
     def step(self, keyword: Token, body: tuple[syntax.Stmt, ...]) -> syntax.StepBlock:
         return syntax.StepBlock(body, span_of(keyword))
 
@@ -180,6 +210,9 @@ class TreeBuilder(Transformer[Token, syntax.Spec]):
         self, keyword: Token, count: syntax.Expr, body: tuple[syntax.Stmt, ...]
     ) -> syntax.Unsupported:
         return syntax.Unsupported("repeat", span_of(keyword).to(count.span), count, body)
+
+    def inner(self, keyword: Token) -> syntax.Inner:
+        return syntax.Inner(span_of(keyword))
 
     def regrad(self, keyword: Token) -> syntax.Unsupported:
         return syntax.Unsupported("regrad", span_of(keyword))
@@ -247,7 +280,7 @@ def expressions(items: tuple[syntax.Member | syntax.Stmt, ...]) -> Iterator[synt
     """The outermost expressions of members or statements, in the order of the text."""
     for item in items:
         match item:
-            case syntax.HyperDecl() | syntax.SparseDecl():
+            case syntax.HyperDecl() | syntax.SparseDecl() | syntax.FixDecl() | syntax.Inner():
                 pass  # literals
             case syntax.SlotDecl():
                 axis = item.shape.axis if item.shape else None

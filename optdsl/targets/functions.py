@@ -211,7 +211,8 @@ def update(source: Source) -> list[Document]:
         sized=sized_locals(lowered.body),
         whole=source.sees_whole,
     )
-    types = {"param": Type(Kind.REAL, Tensor()), **{slot.name: slot.type for slot in case.slots}}
+    types = {name: Type(Kind.REAL, Tensor()) for name in ("param", "grad")}
+    types |= {slot.name: slot.type for slot in case.slots}
     writes = writer(here, types)
     slots = [names[slot.name] for slot in case.slots]
     documents = _unpacked(source, slots)

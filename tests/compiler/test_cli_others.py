@@ -9,6 +9,7 @@ import pytest
 
 import optdsl
 from optdsl.pages import PAGES
+from optdsl.resources import wrapper_names
 from support.commands import GOOD, ROOT, UGLY, WRONG, run
 
 SPECS = ROOT / "specs"
@@ -207,9 +208,12 @@ def test_rule_unknown() -> None:
 
 
 def test_list() -> None:
-    lines = run("list").stdout.splitlines()
-    assert [line.split()[0] for line in lines] == NAMES
-    assert all(len(line.split()) > 2 for line in lines)
+    rules, wrappers = run("list").stdout.split("\n\n")
+    title, *around = wrappers.splitlines()
+    assert title == "Wrappers, as in `optdsl build 'lookahead(adam)'`:"
+    assert [line.split()[0] for line in rules.splitlines()] == NAMES
+    assert [line.split()[0] for line in around] == list(wrapper_names())
+    assert all(len(line.split()) > 2 for line in (*rules.splitlines(), *around))
 
 
 @pytest.mark.parametrize(
