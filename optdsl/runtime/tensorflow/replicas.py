@@ -124,7 +124,7 @@ def on_replica(structure: Any, replica: int) -> Any:
     """A structure with the parts that its tensors and variables have on one replica."""
 
     def part(value: Any) -> Any:
-        if value is None or isinstance(value, bool):
+        if value is None or isinstance(value, bool | str):
             return value
         return local(value)[replica]
 
