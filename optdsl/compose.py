@@ -38,10 +38,24 @@ def wrapped(wrapper: ir.Wrapper, stem: str, rule: ir.Optimizer) -> ir.Optimizer:
             f"`{wrapper.name}` reads `{RATE}`, which `{rule.name}` does not have",
             f"wrap a rule that declares `{RATE}`",
         )
+    if any(case.as_matrix for case in rule.cases) and _looks_at_axes(wrapper):
+        raise CompositionError(
+            f"`{wrapper.name}` looks at axes, which `{rule.name}` folds in a case `as matrix`",
+            "wrap a rule without such a case",
+        )
     wrapper = _renamed(wrapper, _renaming(wrapper, stem, _names(rule)))
     cases = tuple(_around(wrapper, stem, case) for case in rule.cases)
     doc = f"{rule.name} in {wrapper.name}.\n\n{_first_line(wrapper.doc)}\n{rule.doc}".strip()
     return ir.Optimizer(f"{wrapper.name}{rule.name}", doc, (*rule.hypers, *wrapper.hypers), cases)
+
+
+def _looks_at_axes(wrapper: ir.Wrapper) -> bool:
+    """Whether it matters to a wrapper which axes a variable has."""
+    body = (*wrapper.before, *wrapper.after)
+    dims = any(isinstance(p, ir.Ref) and p.role is ir.Role.DIM for p in ir.all_parts(body))
+    along = any(isinstance(p, ir.Call) and p.axis is not None for p in ir.all_parts(body))
+    shaped = any(s.shape not in (ir.SlotShape.PARAM, ir.SlotShape.SCALAR) for s in wrapper.slots)
+    return dims or along or shaped
 
 
 def _first_line(doc: str) -> str:
@@ -187,6 +201,7 @@ def fixed(rule: ir.Optimizer, name: str, value: float | int | bool) -> ir.Optimi
             case,
             slots=tuple(replace(slot, initial=known(slot.initial)) for slot in case.slots),
             step=ir.rewritten(case.step, known),
+            condition=None if case.condition is None else known(case.condition),
         )
         for case in rule.cases
     )

@@ -27,6 +27,7 @@ from optdsl.syntax import (
     Member,
     Name,
     Number,
+    Repeat,
     Spec,
     Stmt,
     Unary,
@@ -127,10 +128,10 @@ def _statement(stmt: Stmt) -> tuple[str, ...]:
             return (f"when {format_expr(stmt.condition)}:",)
         case Inner():
             return ("inner",)
+        case Repeat():
+            return (f"repeat {format_expr(stmt.count)}:",)
         case Unsupported():
-            if stmt.argument is None:
-                return (stmt.what,)
-            return (f"{stmt.what} {format_expr(stmt.argument)}:",)
+            return (stmt.what,)
         case _:
             assert_never(stmt)
 
@@ -153,8 +154,11 @@ def _rows(items: tuple[Member | Stmt, ...], depth: int) -> Iterator[_Row]:
             case syntax.StepBlock():
                 yield _Row(start, end, depth, ("step:",), "block", "step")
                 yield from _rows(item.body, depth + 1)
+            case syntax.CaseBlock():
+                yield _Row(start, end, depth, (_case(item),), "block", "block")
+                yield from _rows(item.members, depth + 1)
             case syntax.UnsupportedBlock():
-                yield _Row(start, end, depth, (_block(item),), "block", "block")
+                yield _Row(start, end, depth, (f"{item.what}:",), "block", "block")
                 yield from _rows(item.body, depth + 1)
             case syntax.FixDecl(name, value):
                 columns = (f"fix {name.text}", f"= {format_expr(value)}")
@@ -170,9 +174,11 @@ def _rows(items: tuple[Member | Stmt, ...], depth: int) -> Iterator[_Row]:
                     place = item.otherwise_span or _before(item.otherwise[0])
                     yield _Row(place.start, place.end, depth, ("otherwise:",), "otherwise")
                     yield from _rows(item.otherwise, depth + 1)
-            case Unsupported():
-                yield _Row(start, end, depth, _statement(item), "block" if item.body else "")
+            case Repeat():
+                yield _Row(start, end, depth, _statement(item), "block")
                 yield from _rows(item.body, depth + 1)
+            case Unsupported():
+                yield _Row(start, end, depth, _statement(item), "")
             case _:
                 assert_never(item)
 
@@ -205,10 +211,10 @@ def _slot(item: syntax.SlotDecl) -> tuple[str, ...]:
     return (head, shape, initial, _doc(item.doc))
 
 
-def _block(item: syntax.UnsupportedBlock) -> str:
-    name = f" {item.name.text}" if item.name else ""
+def _case(item: syntax.CaseBlock) -> str:
+    words = f" {item.as_matrix.text}" if item.as_matrix else ""
     condition = f" if {format_expr(item.condition)}" if item.condition else ""
-    return f"{item.what}{name}{condition}:"
+    return f"case {item.name.text}{words}{condition}:"
 
 
 def _doc(doc: syntax.Docstring | None) -> str:

@@ -1,8 +1,9 @@
 """The typed IR: what a checked specification means.
 
     optimizer  = Optimizer(name, doc, hypers, cases)
-    case       = Case(name, slots, step, sparse)
+    case       = Case(name, slots, step, sparse, condition, as_matrix)
     statement  = Let(name, value) | Set(target, value) | If(condition, then, orelse)
+               | Repeat(count, body)
     expression = Const | Ref | Old | Call
 
 Every node has a type; nothing is optional, nothing is left to infer. `check.py` builds it, and
@@ -134,7 +135,10 @@ class Let:
 
 @record
 class Set:
-    """`target <- value`: a slot, or `param`; around another rule's step also `grad`."""
+    """`target <- value`: a slot, `param`, or inside a `Repeat` a local that is bound before.
+
+    Around another rule's step it may be `grad`, too.
+    """
 
     target: str
     value: Expr
@@ -157,7 +161,20 @@ class If:
     span: Aside[Span]
 
 
-Stmt = Let | Set | If
+@record
+class Repeat:
+    """`repeat`: the count is an INT literal or hyperparameter; locals of `body` end with a round.
+
+    What is updated in it depends on the round, locals too: those are REAL and at least PerVariable.
+    """
+
+    count: Expr
+    body: tuple[Stmt, ...]
+    equation: Aside[str]  # `repeat count:`
+    span: Aside[Span]
+
+
+Stmt = Let | Set | If | Repeat
 
 
 # --- declarations --------------------------------------------------------------------------------
@@ -212,12 +229,24 @@ class Slot:
 
 @record
 class Case:
-    """Slots and a step for some variables; `sparse` is the declared mode, "exact" or "lazy"."""
+    """Slots and a step for some variables; `sparse` is the declared mode, "exact" or "lazy".
+
+    `condition` says for which: a BOOL that follows from dimensions and from hyperparameters that
+    are fixed at construction; None where all are that no case before it takes. `as_matrix` says
+    whether the step sees a variable with all axes but the last folded into one.
+    """
 
     name: str
     slots: tuple[Slot, ...]
     step: tuple[Stmt, ...]
     sparse: str
+    condition: Expr | None = None
+    as_matrix: bool = False
+
+    @property
+    def needs_all_rows(self) -> bool:
+        """Whether a sparse gradient has to be written out: the step is about a matrix."""
+        return self.as_matrix
 
 
 @record
@@ -307,6 +336,8 @@ def rewritten(
                 joined = tuple((name(local), type_) for local, type_ in joins)
                 then, orelse = inside(then), inside(orelse)
                 return If(value(condition), then, orelse, joined, equation(text), span)
+            case Repeat(count, block, text, span):
+                return Repeat(value(count), inside(block), equation(text), span)
             case _:
                 assert_never(statement)
 
@@ -323,6 +354,8 @@ def guarded(
             case If(condition, then, orelse):
                 yield from guarded(then, (*conditions, condition))
                 yield from guarded(orelse, (*conditions, condition))
+            case Repeat(count, inner):
+                yield from guarded(inner, (*conditions, count))
             case Let() | Set():
                 pass
             case _:
@@ -335,12 +368,14 @@ def statements(body: tuple[Stmt, ...]) -> Iterator[Stmt]:
 
 
 def expression(statement: Stmt) -> Expr:
-    """The expression of a statement itself: its value or its condition."""
+    """The expression of a statement itself: its value, its condition or its count."""
     match statement:
         case Let(_, value) | Set(_, value):
             return value
         case If(condition):
             return condition
+        case Repeat(count):
+            return count
         case _:
             assert_never(statement)
 
@@ -361,5 +396,10 @@ def bound(body: tuple[Stmt, ...]) -> Iterator[str]:
 
 
 def updated(body: tuple[Stmt, ...]) -> Iterator[str]:
-    """The slots, and `param`, that statements update, once for each time."""
+    """The slots, locals, and `param`, that statements update, once for each time."""
     return (each.target for each in statements(body) if isinstance(each, Set))
+
+
+def changing(body: tuple[Stmt, ...]) -> frozenset[str]:
+    """The locals that have another value in each round of a `Repeat`."""
+    return frozenset(bound(body)) & frozenset(updated(body))

@@ -22,6 +22,10 @@ def _lines(optimizer: ir.Optimizer) -> Iterator[str]:
         yield f"hyper {hyper.name} {hyper.kind.value} {hyper.default!r} {hyper.interval}"
     for case in optimizer.cases:
         yield f"case {case.name} {case.sparse}"
+        if case.condition is not None:
+            yield f"if {_text(case.condition)}"
+        if case.as_matrix:
+            yield "as matrix"
         for slot in case.slots:
             yield f"slot {slot.name} {slot.shape.value} {slot.axis} {_text(slot.initial)}"
         for statement, conditions in ir.guarded(case.step):
@@ -37,6 +41,8 @@ def _statement(statement: ir.Stmt) -> str:
             return f"{target} <- {value}"
         case ir.If(_, then, orelse):
             return f"when {value}: {len(then)} {len(orelse)}"
+        case ir.Repeat(_, body):
+            return f"repeat {value}: {len(body)}"
 
 
 def _text(expr: ir.Expr) -> str:

@@ -1,9 +1,10 @@
 """The surface tree: a specification as it was written, before anything is known about it.
 
     spec        = Spec(name, doc, members), of an optimizer, a wrapper or a composition
-    member      = HyperDecl | SlotDecl | DefDecl | SparseDecl | Block | FixDecl
+    member      = HyperDecl | SlotDecl | DefDecl | SparseDecl | StepBlock | CaseBlock
+                | FixDecl | UnsupportedBlock
     statement   = Assign(name, value) | Update(name, value) | When(condition, body, otherwise)
-                | Inner | Unsupported(what, body)
+                | Repeat(count, body) | Inner | Unsupported(what)
     expression  = Number | Boolean | Name | Unary | Binary | CallExpr
 
 Spans do not take part in equality: two trees are equal when they say the same.
@@ -113,7 +114,7 @@ class Assign:
 
 @record
 class Update:
-    """`name <- value`: a new value for a slot or for `param`."""
+    """`name <- value`: a new value for a slot, for `param`, or inside a `repeat` for a local."""
 
     target: Ident
     value: Expr
@@ -135,16 +136,20 @@ class When:
 
 
 @record
-class Unsupported:
-    """A construct the grammar knows and the compiler does not build yet: `repeat` or `regrad`.
+class Repeat:
+    """`repeat count:` and its statements; `span` covers the first line."""
 
-    `argument` is the count of a `repeat`, `body` what it repeats.
-    """
+    count: Expr
+    body: tuple[Stmt, ...]
+    span: Aside[Span]
+
+
+@record
+class Unsupported:
+    """A construct the grammar knows and the compiler does not build yet: `regrad`."""
 
     what: str
     span: Aside[Span]
-    argument: Expr | None = None
-    body: tuple[Stmt, ...] = ()
 
 
 @record
@@ -154,7 +159,7 @@ class Inner:
     span: Aside[Span]
 
 
-Stmt = Assign | Update | When | Inner | Unsupported
+Stmt = Assign | Update | When | Repeat | Inner | Unsupported
 
 
 # --- declarations --------------------------------------------------------------------------------
@@ -230,17 +235,26 @@ class StepBlock:
 
 
 @record
-class UnsupportedBlock:
-    """`eval:` or `case NAME …:`, which the compiler does not build yet: `what` is `eval` or `case`.
+class CaseBlock:
+    """`case NAME [as matrix] [if condition]:` and its members; `span` covers the first line.
 
-    An `eval` has statements in `body`, a `case` members, a name and perhaps a condition.
+    `as_matrix` are the two words between the name and the condition, whatever they are.
     """
+
+    name: Ident
+    as_matrix: Ident | None
+    condition: Expr | None
+    members: tuple[Member, ...]
+    span: Aside[Span]
+
+
+@record
+class UnsupportedBlock:
+    """`eval:` and its statements, which the compiler does not build yet."""
 
     what: str
     span: Aside[Span]
-    name: Ident | None = None
-    condition: Expr | None = None
-    body: tuple[Member | Stmt, ...] = ()
+    body: tuple[Stmt, ...] = ()
 
 
 @record
@@ -252,7 +266,9 @@ class FixDecl:
     span: Aside[Span]
 
 
-Member = HyperDecl | SlotDecl | DefDecl | SparseDecl | StepBlock | FixDecl | UnsupportedBlock
+Member = (
+    HyperDecl | SlotDecl | DefDecl | SparseDecl | StepBlock | CaseBlock | FixDecl | UnsupportedBlock
+)
 
 
 @record

@@ -108,14 +108,18 @@ def hyper_interval(hyper: ir.Hyper) -> Interval:
 
 
 def invariants(hypers: tuple[ir.Hyper, ...], program: Program) -> dict[str, Interval]:
-    """For each slot an interval that its initial value is in and that no step leaves."""
+    """For each slot an interval that its initial value is in and that no step leaves.
+
+    The same for what a `repeat` carries from round to round, by the name of that input.
+    """
     known = inputs(hypers)
-    names = tuple(program.initial)
+    names = (*program.initial, *(each.name for each in program.carried))
     nothing = dict.fromkeys(names, iv.EMPTY)
-    first = _slots(Ranges(program, {**known, **nothing}), program.initial)
+    first = {**nothing, **_slots(Ranges(program, {**known, **nothing}), program.initial)}
 
     def after(slots: dict[str, Interval]) -> dict[str, Interval]:
-        stepped = _slots(Ranges(program, {**known, **slots}), program.final)
+        ranges = Ranges(program, {**known, **slots})
+        stepped = _slots(ranges, program.final) | _rounds(ranges)
         return {name: iv.union(first[name], stepped[name]) for name in names}
 
     stops = _stops(hypers, program)
@@ -142,6 +146,16 @@ def _narrowed(
 
 def _slots(ranges: Ranges, nodes: dict[str, int]) -> dict[str, Interval]:
     return {name: ranges.at(node) for name, node in nodes.items() if name != "param"}
+
+
+def _rounds(ranges: Ranges) -> dict[str, Interval]:
+    """What is carried into the rounds of a `repeat`: from before it, and from another round."""
+    return {
+        each.name: iv.union(
+            ranges.at(each.before, each.outside), ranges.at(each.after, each.inside)
+        )
+        for each in ranges.program.carried
+    }
 
 
 def _inside(small: dict[str, Interval], large: dict[str, Interval]) -> bool:

@@ -123,6 +123,8 @@ class _Search:
 
         `as_t` is what the step believes `t` to be, instead of `t`.
         """
+        carried = {each.name: self.known[each.name] for each in self.program.carried}
+        fixed = {**fixed, **carried}
         slots = {name: self.known[name] for name in self.program.initial}
         if t <= _STEPS:
             nothing = dict.fromkeys(slots, iv.EMPTY)

@@ -29,11 +29,15 @@ def is_sized(expr: Expr, sized: AbstractSet[str]) -> bool:
 
 
 def sized_locals(body: tuple[Stmt, ...]) -> frozenset[str]:
-    """The locals that are as large as their types say wherever they are bound."""
-    sized: set[str] = set()
+    """The locals that are as large as their types say wherever they are bound.
+
+    Those that a `repeat` changes are made as large where they begin.
+    """
+    changing = ir.changing(body)
+    sized = set(changing)
     smaller: set[str] = set()  # in one branch at least
     for statement in ir.statements(body):
-        if isinstance(statement, Let):
+        if isinstance(statement, Let) and statement.name not in changing:
             fits = statement.name not in smaller and is_sized(statement.value, sized)
             (sized if fits else smaller).add(statement.name)
         sized -= smaller

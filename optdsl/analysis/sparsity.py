@@ -34,6 +34,8 @@ class Sparsity:
 
 def sparsity(case: ir.Case, ranges: Ranges) -> Sparsity:
     """Decide how a step treats rows whose gradient is zero."""
+    if case.needs_all_rows:
+        return Sparsity(False, False, 1, ("the step is about a whole matrix",))
     ranks = [1]
     mixing, shared = [], []
     for statement in ir.statements(case.step):

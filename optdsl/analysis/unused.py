@@ -38,10 +38,18 @@ def unused(optimizer: ir.Optimizer) -> tuple[Diagnostic, ...]:
     """Warnings for hyperparameters, slots and locals that have no use, in the order of the text."""
     read: set[str] = set()
     found: list[Diagnostic] = []
+    slots: dict[Span, list[Diagnostic | None]] = {}  # by declaration: one may be for several cases
     for case in optimizer.cases:
         reads = _reads(case.step)
         read |= reads.all() | {name for slot in case.slots for name in ir.names(slot.initial)}
-        found += _unused_in(case, reads)
+        read |= set() if case.condition is None else set(ir.names(case.condition))
+        found += _unused_locals(case, reads)
+        useful = reads.behind("param")
+        for slot in case.slots:
+            slots.setdefault(slot.span, []).append(_unused_slot(slot, reads, useful))
+    for useless in slots.values():
+        if all(useless) and useless[0] is not None:
+            found.append(useless[0])
     for hyper in optimizer.hypers:
         if hyper.name not in read:
             message = f"the hyperparameter `{hyper.name}` is never used"
@@ -59,21 +67,22 @@ def _reads(body: tuple[ir.Stmt, ...]) -> _Reads:
         match statement:
             case ir.Let(name) | ir.Set(name):
                 reads.add(name, names)
-            case ir.If():
+            case ir.If() | ir.Repeat():
                 reads.add("", names)  # a condition is read even where its branches assign nothing
             case _:
                 assert_never(statement)
     return reads
 
 
-def _unused_in(case: ir.Case, reads: _Reads) -> list[Diagnostic]:
-    """Warnings for the slots and locals of one case."""
-    found = []
-    useful, read = reads.behind("param"), reads.all()
-    for slot in case.slots:
-        why = _why_useless(slot, reads, useful)
-        if why is not None:
-            found.append(_warning("unused-slot", why[0], slot.span, why[1]))
+def _unused_slot(slot: ir.Slot, reads: _Reads, useful: set[str]) -> Diagnostic | None:
+    """A warning for a slot without use in one case."""
+    why = _why_useless(slot, reads, useful)
+    return None if why is None else _warning("unused-slot", why[0], slot.span, why[1])
+
+
+def _unused_locals(case: ir.Case, reads: _Reads) -> list[Diagnostic]:
+    """Warnings for the locals of one case."""
+    found, read = [], reads.all()
     lets = [each for each in ir.statements(case.step) if isinstance(each, ir.Let)]
     first = {let.name: let for let in reversed(lets)}
     for let in first.values():

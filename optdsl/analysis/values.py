@@ -12,7 +12,7 @@ from typing import assert_never
 
 from optdsl import ir
 from optdsl.ops import OPS
-from optdsl.records import record
+from optdsl.records import record, replace
 
 _MOST_REFRESHED = 2_000  # values computed again under an assumption, in one program
 _DEEPEST_REFRESH = 16  # how far below a name an assumption is followed
@@ -67,11 +67,26 @@ class Duty:
 
 
 @record
+class Carried:
+    """An input that a `repeat` carries from round to round.
+
+    `before` is its node before the first round, `outside`; `after` that after one, `inside`.
+    """
+
+    name: str
+    before: int
+    after: int
+    outside: int
+    inside: int
+
+
+@record
 class Program:
     """A step, flat. Context 0 assumes nothing.
 
     `initial` and `final` give the nodes of the slots (and of `param`) before the first step and
-    after a step; `inputs` the node of each name as the step begins.
+    after a step; `inputs` the node of each name as the step begins, and of what is `carried` as a
+    round does.
     """
 
     nodes: tuple[Node, ...]
@@ -81,6 +96,7 @@ class Program:
     inputs: dict[str, int]
     initial: dict[str, int]
     final: dict[str, int]
+    carried: tuple[Carried, ...]
 
     def below(self, node: int) -> Iterator[int]:
         """A node and everything it is computed from, each once."""
@@ -111,6 +127,7 @@ class _Builder:
         self.duties: list[Duty] = []
         self.done: set[tuple[int, int]] = set()
         self.inputs: dict[str, int] = {}
+        self.carried: list[Carried] = []
         self.fuel = _MOST_REFRESHED
 
     def build(self, case: ir.Case) -> Program:
@@ -129,6 +146,7 @@ class _Builder:
             self.inputs,
             initial,
             final,
+            tuple(self.carried),
         )
 
     def number(self, node: Node) -> int:
@@ -206,6 +224,8 @@ class _Builder:
                     env[name] = self.lower(value, context, env)
                 case ir.If():
                     env = self.branch(statement, context, env)
+                case ir.Repeat():
+                    env = self.repeat(statement, context, env)
                 case _:
                     assert_never(statement)
         return env
@@ -225,6 +245,34 @@ class _Builder:
             joined[name] = self.number(Node("where", args, None, type_))
             self.compute(context, joined[name], (context, *inside))
         return joined
+
+    def repeat(self, statement: ir.Repeat, context: int, env: dict[str, int]) -> dict[str, int]:
+        """The names after some rounds: one round stands for all, on what the last one left.
+
+        Whether there is any is an input, too, if that is not certain.
+        """
+        count = self.lower(statement.count, context, env)
+        updated = set(ir.updated(statement.body))
+        changed = [name for name in env if name in updated]
+        boolean = ir.Type(ir.Kind.BOOL, ir.PerStep())
+        zero = self.const(0, statement.count.type)
+        some = self.number(Node("gt", (count, zero), None, boolean))
+        self.compute(context, some, (context, context))
+        inside = self.enter(context, some, True)
+        begun = dict(env)
+        for name in changed:
+            own = f"{name} in round {len(self.carried)}"  # which no name of a specification is
+            begun[name] = self.input(own, self.nodes[env[name]].type)
+            self.carried.append(Carried(own, env[name], -1, context, inside))
+        first = len(self.carried) - len(changed)
+        ended = self.statements(statement.body, inside, begun)
+        after = dict(env)
+        for index, name in enumerate(changed, start=first):
+            self.carried[index] = replace(self.carried[index], after=ended[name])
+            args = (some, ended[name], env[name])
+            after[name] = self.number(Node("where", args, None, self.nodes[env[name]].type))
+            self.compute(context, after[name], (context, inside, context))
+        return after
 
     # --- expressions -----------------------------------------------------------------------------
 

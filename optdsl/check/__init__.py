@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import assert_never
-
 from optdsl import ir, syntax
-from optdsl.check.decls import check_macros, declare, hyper_of, slots_of
+from optdsl.check.cases import cases, the_one_case
+from optdsl.check.decls import check_macros, declare, hyper_of
 from optdsl.check.names import why_reserved_class
-from optdsl.check.scope import Budget, Names, Place, Reporter, Scope
-from optdsl.check.step import check_step, updates_param
+from optdsl.check.scope import Budget, Reporter
 from optdsl.check.wrapper import report_fix
 from optdsl.diagnostics import Diagnostic
-
-_SPARSE_MODES = ("exact", "lazy")
 
 
 def check(spec: syntax.Spec) -> tuple[ir.Optimizer | None, tuple[Diagnostic, ...]]:
@@ -30,35 +26,32 @@ def check(spec: syntax.Spec) -> tuple[ir.Optimizer | None, tuple[Diagnostic, ...
     check_macros(names, report)
     budget = Budget()
     hypers: list[ir.Hyper] = []
-    slots: list[ir.Slot] = []
-    steps: list[syntax.StepBlock] = []
-    sparse: list[syntax.SparseDecl] = []
     for member in spec.members:
         match member:
             case syntax.HyperDecl():
                 hyper = hyper_of(member, report)
                 hypers += [] if hyper is None else [hyper]
-            case syntax.SlotDecl():
-                slots += slots_of(member, Scope(names, report, budget, Place.INITIAL, set()))
-            case syntax.SparseDecl():
-                sparse.append(member)
-            case syntax.StepBlock():
-                steps.append(member)
             case syntax.UnsupportedBlock(what, span):
                 report.error("unsupported", span, f"`{what}` is not supported yet")
             case syntax.FixDecl():
                 report_fix(member, report)
-            case syntax.DefDecl():
-                pass
             case _:
-                assert_never(member)
-    step = _step(spec, steps, names, report, budget)
-    mode = _sparse(sparse, report)
+                pass  # `cases` looks at those that make a case
+    names.positive.update(each.name for each in hypers if _is_positive(each))
+    if any(isinstance(member, syntax.CaseBlock) for member in spec.members):
+        checked = cases(spec, names, report, budget)
+    else:
+        checked = (the_one_case(spec, names, report, budget),)
     if errors := report.errors():
         return None, errors
     doc = spec.doc.text if spec.doc else ""
-    case = ir.Case("", tuple(slots), step, mode)
-    return ir.Optimizer(spec.name.text, doc, tuple(hypers), (case,)), ()
+    return ir.Optimizer(spec.name.text, doc, tuple(hypers), checked), ()
+
+
+def _is_positive(hyper: ir.Hyper) -> bool:
+    """Whether a whole hyperparameter is at least 1."""
+    own = hyper.interval
+    return hyper.kind is ir.Kind.INT and own.low + own.low_open >= 1
 
 
 def _check_name(name: syntax.Ident, report: Reporter) -> None:
@@ -66,49 +59,3 @@ def _check_name(name: syntax.Ident, report: Reporter) -> None:
     if reason is not None:
         message = f"an optimizer cannot be called `{name.text}`: it {reason}"
         report.error("reserved-name", name.span, message, "choose another name")
-
-
-def _step(
-    spec: syntax.Spec,
-    steps: list[syntax.StepBlock],
-    names: Names,
-    report: Reporter,
-    budget: Budget,
-) -> tuple[ir.Stmt, ...]:
-    if not steps and any(isinstance(member, syntax.UnsupportedBlock) for member in spec.members):
-        return ()  # the steps of `case` blocks
-    if not steps:
-        report.error(
-            "not-updated",
-            spec.name.span,
-            f"`{spec.name.text}` never updates `param`: it has no `step:`",
-            "add a block `step:` with `param <- …`",
-        )
-        return ()
-    for extra in steps[1:]:
-        help_ = "write all statements in one block"
-        report.error("duplicate-name", extra.span, "there is a `step:` already", help_)
-    if not any(updates_param(step.body) for step in steps):
-        report.error(
-            "not-updated",
-            steps[0].span,
-            "this step never updates `param`",
-            "add `param <- …`, for example `param <- param - learning_rate * grad`",
-        )
-    return check_step(steps[0].body, Scope(names, report, budget, Place.STEP, set()))
-
-
-def _sparse(decls: list[syntax.SparseDecl], report: Reporter) -> str:
-    for extra in decls[1:]:
-        help_ = "keep one of the two lines"
-        report.error("duplicate-name", extra.span, "`sparse` is declared already", help_)
-    for decl in decls:
-        if decl.mode.text not in _SPARSE_MODES:
-            meant = report.closest(decl.mode.text, _SPARSE_MODES)
-            report.error(
-                "bad-argument",
-                decl.mode.span,
-                f"`sparse` takes `exact` or `lazy`, not `{decl.mode.text}`",
-                f"did you mean `{meant}`?" if meant else None,
-            )
-    return decls[0].mode.text if decls else "exact"

@@ -31,19 +31,15 @@ def declare(spec: syntax.Spec, report: Reporter) -> Names:
     hypers: dict[str, Type | None] = {}
     slots: dict[str, Type | None] = {}
     macros: dict[str, syntax.DefDecl] = {}
-    names = Names(hypers, slots, macros)
+    names = Names(hypers, slots, macros, set())
     for member in spec.members:
         match member:
             case syntax.HyperDecl(name, kind_name):
                 if _is_new(name, names, report, hyper=True):
                     kind = _KINDS.get(kind_name.text) if kind_name else Kind.REAL
                     hypers[name.text] = Type(kind, PerStep()) if kind else None
-            case syntax.SlotDecl(idents, shape):
-                quiet = Reporter()  # the shape's errors are reported by `slots_of`
-                form = _slot_shape(shape, quiet)
-                for name in idents:
-                    if _is_new(name, names, report):
-                        slots[name.text] = _slot(name, form).type if form else None
+            case syntax.SlotDecl():
+                declare_slots(member, names, report)
             case syntax.DefDecl(name, params):
                 if _is_new(name, names, report):
                     macros[name.text] = member
@@ -51,6 +47,15 @@ def declare(spec: syntax.Spec, report: Reporter) -> Names:
             case _:
                 pass
     return names
+
+
+def declare_slots(decl: syntax.SlotDecl, names: Names, report: Reporter) -> None:
+    """Collects the slots of a declaration, as `declare` does."""
+    quiet = Reporter()  # the shape's errors are reported by `slots_of`
+    form = _slot_shape(decl.shape, quiet)
+    for name in decl.names:
+        if _is_new(name, names, report):
+            names.slots[name.text] = _slot(name, form).type if form else None
 
 
 def _is_new(name: syntax.Ident, names: Names, report: Reporter, *, hyper: bool = False) -> bool:

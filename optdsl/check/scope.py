@@ -93,6 +93,7 @@ class Names:
     hypers: dict[str, ir.Type | None]
     slots: dict[str, ir.Type | None]
     macros: dict[str, syntax.DefDecl]
+    positive: set[str]  # the whole hyperparameters that are at least 1
 
     def kind_of(self, name: str) -> str | None:
         """What a declared name is, in words; None for one that is not declared."""
@@ -109,12 +110,14 @@ class Place(Enum):
     STEP = "in `step:`"
     INITIAL = "in the initial value of a slot"
     MACRO = "in a `def`"
+    CONDITION = "in the condition of a case"
 
 
 READABLE: dict[Place, frozenset[str]] = {
     Place.STEP: frozenset(GIVEN),
     Place.INITIAL: frozenset({"param"}),
     Place.MACRO: frozenset({"t"}),
+    Place.CONDITION: frozenset({"rank", "rows", "cols", "size"}),
 }
 """The given names that can be read in each place."""
 
@@ -122,6 +125,7 @@ READABLE_HELP: dict[Place, str | None] = {
     Place.STEP: None,
     Place.INITIAL: "an initial value may use hyperparameters and `param` only",
     Place.MACRO: "a `def` may use its arguments, hyperparameters and `t` only",
+    Place.CONDITION: "it may use `rank`, `rows`, `cols`, `size`, `int` and `bool` hyperparameters",
 }
 """What else to do, where a name that exists cannot be read."""
 
@@ -140,8 +144,9 @@ class Scope:
 
     `reported` collects the unknown names of the current statement. `locals` are the visible ones,
     `later` all that the step assigns anywhere, `hidden` those assigned in one branch only of an
-    earlier `when`. `arguments` is set inside a macro, and `calls` are the macro calls being
-    expanded, outermost first. `wraps` says whether it is the step of a wrapper.
+    earlier `when`, `inner` those assigned in an earlier `repeat`. `arguments` is set inside a
+    macro, and `calls` are the macro calls being expanded, outermost first. `wraps` says whether it
+    is the step of a wrapper.
     """
 
     names: Names
@@ -152,6 +157,7 @@ class Scope:
     locals: Mapping[str, ir.Type | None] = MappingProxyType({})
     later: frozenset[str] = frozenset()
     hidden: frozenset[str] = frozenset()
+    inner: frozenset[str] = frozenset()
     arguments: Mapping[str, Argument] | None = None
     calls: tuple[syntax.CallExpr, ...] = ()
     wraps: bool = False
@@ -196,6 +202,12 @@ def _why_unreadable(text: str, scope: Scope) -> tuple[str, str, str | None]:
             "undefined-name",
             f"`{text}` is assigned in only one branch of a `when`, so it has no value here",
             f"assign `{text}` in both branches, or before the `when`",
+        )
+    if text in scope.inner:
+        return (
+            "undefined-name",
+            f"`{text}` is assigned inside a `repeat`, so it has no value here",
+            f"assign it before the `repeat`, and update it there with `{text} <- …`",
         )
     if text in scope.later:
         return (

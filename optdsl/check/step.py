@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import assert_never
 
 from optdsl import ir, syntax
+from optdsl.check.assigned import assigned, updated_in_repeats
 from optdsl.check.decls import report_reserved
 from optdsl.check.expr import infer_whole
 from optdsl.check.names import GIVEN
 from optdsl.check.scope import Scope
 from optdsl.check.shapes import broadcast, describe_kind, describe_shape, fits, join, real
 from optdsl.format import format_statement
-from optdsl.ir import Kind, Tensor, Type
+from optdsl.ir import Kind, PerStep, PerVariable, Tensor, Type
 from optdsl.records import replace
 from optdsl.source import Span
 
@@ -23,17 +23,21 @@ class Flow:
     """What is known at one point of the step; a branch works on a copy.
 
     `hidden` are the locals that an earlier `when` assigns in one branch only; `elsewhere` those of
-    the other branch, which can be assigned in this one, too.
+    the other branch, which can be assigned in this one, too; `inner` those of an earlier `repeat`.
+    `repeated` says whether this is inside of one.
     """
 
     locals: dict[str, Type | None] = field(default_factory=dict)
     hidden: set[str] = field(default_factory=set)
     elsewhere: frozenset[str] = frozenset()
+    inner: set[str] = field(default_factory=set)
+    repeated: bool = False
 
     def branch(self, other: Flow | None = None) -> Flow:
         """The same knowledge for a branch, given the branch before it."""
         new = frozenset(other.locals) - frozenset(self.locals) if other else frozenset()
-        return Flow(dict(self.locals), set(self.hidden), self.elsewhere | new)
+        elsewhere = self.elsewhere | new
+        return Flow(dict(self.locals), set(self.hidden), elsewhere, set(self.inner), self.repeated)
 
 
 @dataclass(slots=True)
@@ -42,11 +46,12 @@ class Attempt:
 
     `as_real` are the locals that are whole in one branch and real in the other: they become real in
     both. They are found by checking; where `wider` is not empty at the end, the step is checked
-    again with them.
+    again with them. `changing` are the names that a `repeat` updates.
     """
 
     scope: Scope
     as_real: frozenset[str]
+    changing: frozenset[str]
     wider: dict[str, syntax.When] = field(default_factory=dict)
 
 
@@ -55,12 +60,13 @@ _MAX_ATTEMPTS = 8
 
 def check_step(body: tuple[syntax.Stmt, ...], scope: Scope) -> tuple[ir.Stmt, ...]:
     """The IR of the step's statements, without those that have errors, which are reported."""
-    scope = replace(scope, later=frozenset(_assigned(body)))
+    scope = replace(scope, later=frozenset(assigned(body)))
+    changing = frozenset(updated_in_repeats(body))
     as_real: frozenset[str] = frozenset()
     spent = scope.budget.nodes
     for _ in range(_MAX_ATTEMPTS):
         scope.budget.nodes = spent
-        attempt = Attempt(scope, as_real)
+        attempt = Attempt(scope, as_real, changing)
         result = _block(body, Flow(), attempt)
         if not attempt.wider:
             return result
@@ -73,34 +79,6 @@ def check_step(body: tuple[syntax.Stmt, ...], scope: Scope) -> tuple[ir.Stmt, ..
             f"make it real in both: write `1.0`, or `1.0 * {name}`",
         )
     return result
-
-
-def _assigned(body: tuple[syntax.Stmt, ...]) -> Iterator[str]:
-    for statement in body:
-        match statement:
-            case syntax.Assign(target):
-                yield target.text
-            case syntax.When(_, then, otherwise):
-                yield from _assigned(then)
-                yield from _assigned(otherwise)
-            case _:
-                pass
-
-
-def updates_param(body: tuple[syntax.Stmt, ...]) -> bool:
-    """Whether some path updates `param`, or might: an unsupported statement could."""
-    for statement in body:
-        match statement:
-            case syntax.Update(target) | syntax.Assign(target) if target.text == "param":
-                return True  # `param = …` is an error of its own
-            case syntax.Unsupported() | syntax.Inner():
-                return True
-            case syntax.When(_, then, otherwise):
-                if updates_param(then) or updates_param(otherwise):
-                    return True
-            case _:
-                pass
-    return False
 
 
 def _block(body: tuple[syntax.Stmt, ...], flow: Flow, attempt: Attempt) -> tuple[ir.Stmt, ...]:
@@ -118,6 +96,8 @@ def _statement(statement: syntax.Stmt, flow: Flow, attempt: Attempt) -> ir.Stmt 
             return _when(statement, flow, attempt)
         case syntax.Inner(span):
             return _inner(span, attempt.scope)
+        case syntax.Repeat():
+            return _repeat(statement, flow, attempt)
         case syntax.Unsupported(what, span):
             attempt.scope.error("unsupported", span, f"`{what}` is not supported yet")
             return None
@@ -128,7 +108,8 @@ def _statement(statement: syntax.Stmt, flow: Flow, attempt: Attempt) -> ir.Stmt 
 def _value(expr: syntax.Expr, flow: Flow, attempt: Attempt) -> ir.Expr | None:
     """The value of a statement's expression, with what is known there."""
     hidden = flow.elsewhere | flow.hidden
-    scope = replace(attempt.scope, locals=flow.locals, hidden=hidden, reported=set())
+    inner = frozenset(flow.inner)
+    scope = replace(attempt.scope, locals=flow.locals, hidden=hidden, inner=inner, reported=set())
     return infer_whole(expr, scope)
 
 
@@ -142,10 +123,21 @@ def _assign(statement: syntax.Assign, flow: Flow, attempt: Attempt) -> ir.Let | 
         return None
     if value is not None and name.text in attempt.as_real and value.type.kind is Kind.INT:
         value = real(value)
+    if value is not None and name.text in attempt.changing:
+        value = _changing(value)
     flow.locals[name.text] = None if value is None else value.type
     if value is None:
         return None
     return ir.Let(name.text, value, format_statement(statement), name.span)
+
+
+def _changing(value: ir.Expr) -> ir.Expr:
+    """What a local starts from that a `repeat` updates: nothing that is computed once a step."""
+    own = value.type
+    if own.kind is Kind.BOOL or (own.kind is Kind.REAL and not isinstance(own.shape, PerStep)):
+        return value
+    shape = PerVariable() if isinstance(own.shape, PerStep) else own.shape
+    return ir.Call("real", (value,), None, Type(Kind.REAL, shape), value.span)
 
 
 def _can_assign(name: syntax.Ident, flow: Flow, scope: Scope) -> bool:
@@ -229,6 +221,8 @@ def _target_type(target: syntax.Ident, flow: Flow, scope: Scope) -> Type | None:
         return GIVEN[name][1]
     if name in scope.names.slots:
         return scope.names.slots[name]
+    if flow.repeated and name in flow.locals:
+        return _changed_local(target, flow, scope)
     if name in flow.locals or name in flow.hidden or name in scope.later:
         scope.error(
             "update-of-constant",
@@ -268,6 +262,19 @@ def _inner(span: Span, scope: Scope) -> ir.Set | None:
     return ir.Set("param", ir.Ref("param", role, type_, span), "inner", span)
 
 
+def _changed_local(target: syntax.Ident, flow: Flow, scope: Scope) -> Type | None:
+    type_ = flow.locals[target.text]
+    if type_ is not None and type_.kind is Kind.BOOL:
+        scope.error(
+            "update-of-constant",
+            target.span,
+            f"`{target.text}` is a boolean, which `<-` cannot change",
+            "use a number, 0 or 1, and compare it where it is read",
+        )
+        return None
+    return type_
+
+
 # --- branches ------------------------------------------------------------------------------------
 
 
@@ -294,6 +301,28 @@ def _when(statement: syntax.When, flow: Flow, attempt: Attempt) -> ir.If | None:
         return None
     equation = format_statement(statement)
     return ir.If(condition, then, orelse, tuple(joins), equation, statement.span)
+
+
+def _repeat(statement: syntax.Repeat, flow: Flow, attempt: Attempt) -> ir.Repeat | None:
+    count = _value(statement.count, flow, attempt)
+    inside = flow.branch()
+    inside.repeated = True
+    body = _block(statement.body, inside, attempt)
+    flow.inner |= inside.inner | inside.hidden | inside.locals.keys()
+    flow.inner -= flow.hidden | flow.locals.keys()
+    match count:
+        case None:
+            return None
+        case ir.Const() | ir.Ref(_, ir.Role.HYPER) if count.type.kind is Kind.INT:
+            return ir.Repeat(count, body, format_statement(statement), statement.span)
+        case _:
+            attempt.scope.error(
+                "type-mismatch",
+                statement.count.span,
+                "the number of rounds must be a whole number or an `int` hyperparameter",
+                "write `repeat 5:`, or declare `hyper rounds: int = 5` and write `repeat rounds:`",
+            )
+            return None
 
 
 def _join(

@@ -76,6 +76,9 @@ def _report_foreign(member: syntax.Member, report: Reporter) -> None:
             report.error("bad-argument", member.span, "a wrapper has no `sparse` line", help_)
         case syntax.FixDecl():
             report_fix(member, report)
+        case syntax.CaseBlock():
+            help_ = "write its statements for all variables; `when` may ask for `rank`"
+            report.error("bad-case", member.span, "a wrapper has no cases", help_)
         case syntax.UnsupportedBlock(what, span):
             report.error("unsupported", span, f"`{what}` is not supported in a wrapper yet")
         case _:
@@ -102,21 +105,24 @@ def _step(spec: syntax.Spec, report: Reporter) -> tuple[syntax.Stmt, ...]:
     top = [each for each in body if isinstance(each, syntax.Inner)]
     for again in top[1:]:
         report.error("duplicate-name", again.span, "`inner` is there already", "keep one of them")
-    nested = [each for each in body if isinstance(each, syntax.When) for each in _inners(each)]
+    nested = [each for block in body for each in _nested(block)]
     for each in nested:
-        help_ = "put it outside of `when`: the rule takes every step"
-        report.error("bad-argument", each.span, "`inner` stands in a `when`", help_)
+        help_ = "put it at the top level of `step:`: the rule takes every step, once"
+        report.error("bad-argument", each.span, "`inner` stands in a block", help_)
     if not top and not nested:
         message = "this wrapper never takes the step of the rule: it has no `inner`"
         report.error("not-updated", steps[0].span, message, "add a line `inner`")
     return body
 
 
-def _inners(when: syntax.When) -> list[syntax.Inner]:
-    found: list[syntax.Inner] = []
-    for each in (*when.body, *when.otherwise):
-        if isinstance(each, syntax.Inner):
-            found.append(each)
-        elif isinstance(each, syntax.When):
-            found += _inners(each)
-    return found
+def _nested(statement: syntax.Stmt) -> list[syntax.Inner]:
+    """Each `inner` in a block of statements."""
+    match statement:
+        case syntax.When(_, body, otherwise):
+            inside = (*body, *otherwise)
+        case syntax.Repeat(_, body):
+            inside = body
+        case _:
+            return []
+    top = [each for each in inside if isinstance(each, syntax.Inner)]
+    return top + [each for block in inside for each in _nested(block)]

@@ -7,13 +7,13 @@ from collections.abc import Iterable, Sequence
 from typing import assert_never
 
 from optdsl import ir, syntax
-from optdsl.analysis import Facts
+from optdsl.analysis import CaseFacts, Facts
 from optdsl.analysis.cost import FLOAT32_BYTES, Cost, size
 from optdsl.analysis.domain import DomainReport
 from optdsl.analysis.sparsity import Sparsity
 from optdsl.format import format_expr
 from optdsl.ops import OPS, Form
-from optdsl.passes.lowering import lower
+from optdsl.passes.lowering import lowered_cases
 from optdsl.source import SourceFile
 
 _WIDTH = 100
@@ -41,18 +41,28 @@ def _sections(facts: Facts) -> list[list[str]]:
     """A title, and parts that are a heading and indented lines."""
     optimizer = facts.optimizer
     title = optimizer.doc.strip().split("\n\n")[0].replace("\n", " ")
-    (known,) = facts.cases
+    parts = [_of_case(known, facts.source) for known in facts.cases]
+    title_lines = _wrapped(f"{optimizer.name}: {title}" if title else optimizer.name)
+    if optimizer.cases[0].name:
+        several = [section for part in parts for section in part]
+        sections = [_cases(optimizer.cases), _hypers(optimizer), _once(optimizer), *several]
+    else:
+        step, state, *rest = parts[0]
+        sections = [step, _hypers(optimizer), state, _once(optimizer), *rest]
+    return [title_lines, *(section for section in sections if section)]
+
+
+def _of_case(known: CaseFacts, source: SourceFile) -> list[list[str]]:
+    """What there is to say of a case: of one that has a name under headings that begin with it."""
     case = known.case
     sections = (
-        _wrapped(f"{optimizer.name}: {title}" if title else optimizer.name),
         ["Equations", *_indented(equations(case.step, 0))],
-        _hypers(optimizer),
         _state(case, known.cost),
-        _once(case, optimizer.hypers),
-        _sparse(case.sparse, known.sparsity),
-        _domain(known.domain, facts.source),
+        _sparse(case, known.sparsity),
+        _domain(known.domain, source),
     )
-    return [section for section in sections if section]
+    name = f"`{case.name}`: " if case.name else ""
+    return [[name + part[0], *part[1:]] if part else [] for part in sections]
 
 
 # --- text ----------------------------------------------------------------------------------------
@@ -94,12 +104,25 @@ def equations(body: tuple[ir.Stmt, ...], depth: int) -> list[str]:
     lines = []
     for statement in body:
         lines.append(_INDENT * depth + statement.equation)
+        if isinstance(statement, ir.Repeat):
+            lines += equations(statement.body, depth + 1)
         if isinstance(statement, ir.If):
             lines += equations(statement.then, depth + 1)
             if statement.orelse:
                 lines.append(_INDENT * depth + "otherwise:")
                 lines += equations(statement.orelse, depth + 1)
     return lines
+
+
+def _cases(cases: tuple[ir.Case, ...]) -> list[str]:
+    """Which variables each case is for, and as what it sees them."""
+    rows = []
+    for case in cases:
+        which = "all others" if case.condition is None else f"where {text(case.condition)}"
+        folded = "each as a matrix, all axes but the last folded into one"
+        rows.append((case.name, which, folded if case.as_matrix else ""))
+    title = "Cases: a variable is in the first that takes it, unless `cases` says otherwise"
+    return [title, *_indented(_table(rows))]
 
 
 def _hypers(optimizer: ir.Optimizer) -> list[str]:
@@ -132,8 +155,8 @@ def _state(case: ir.Case, total: Cost) -> list[str]:
     return [title, *_indented(_table(rows)), *_indented([moved])]
 
 
-def _once(case: ir.Case, hypers: tuple[ir.Hyper, ...]) -> list[str]:
-    lowered = lower(case, hypers)
+def _once(optimizer: ir.Optimizer) -> list[str]:
+    lowered = lowered_cases(optimizer)[0]
     scalars = [(scalar.name, text(scalar.value)) for scalar in lowered.scalars]
     rows = [(name, f"= {text}") for name, text in scalars if name != text]
     given = [name for name, text in scalars if name == text]
@@ -143,8 +166,11 @@ def _once(case: ir.Case, hypers: tuple[ir.Hyper, ...]) -> list[str]:
     return ["Computed once per step, in float64", *_indented(lines)] if lines else []
 
 
-def _sparse(declared: str, facts: Sparsity) -> list[str]:
+def _sparse(case: ir.Case, facts: Sparsity) -> list[str]:
     """What the two modes do with a gradient that has rows, and why."""
+    if case.needs_all_rows:
+        why = "the step is about a whole matrix"
+        return ["Sparse gradients: written out with zeros, in any mode", f"{_INDENT}{why}"]
     if facts.touched_rows:
         exact = "touches only the rows with a gradient, and gives what the dense step gives:"
         below = f"variables of rank {facts.min_rank - 1} and below take the dense step"
@@ -155,7 +181,7 @@ def _sparse(declared: str, facts: Sparsity) -> list[str]:
     lazy = "updates the rows with a gradient, and leaves the variable and its slots elsewhere"
     if not facts.row_local:
         lazy += "; what mixes rows sees these rows only"
-    lines = [f"Sparse gradients: {declared}, unless `sparse_mode` says otherwise"]
+    lines = [f"Sparse gradients: {case.sparse}, unless `sparse_mode` says otherwise"]
     lines += _indented([f"exact  {exact}"])
     for reason in reasons:
         lines += _wrapped(reason, f"{_INDENT}       - ", f"{_INDENT}         ")

@@ -23,6 +23,8 @@ def data(facts: Facts) -> dict[str, Any]:
         "cases": [
             {
                 "name": known.case.name,
+                "condition": None if known.case.condition is None else text(known.case.condition),
+                "as_matrix": known.case.as_matrix,
                 "equations": equations(known.case.step, 0),
                 "slots": [_slot(slot) for slot in known.case.slots],
                 "bytes_per_parameter": known.cost.bytes_per_parameter,

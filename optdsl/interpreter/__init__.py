@@ -7,6 +7,7 @@ format (see `bounds`).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -25,7 +26,7 @@ from optdsl.interpreter.bounds import (
     rounded,
 )
 from optdsl.interpreter.enclosures import reduce
-from optdsl.interpreter.evaluation import Frame, execute, initial, slot_shape
+from optdsl.interpreter.evaluation import Frame, execute, initial, slot_shape, takes
 from optdsl.records import record, replace
 
 HyperValue = float | int | bool | Callable[[int], float]
@@ -59,13 +60,18 @@ class Reference:
 
     `hypers` replace defaults: a number, or for a real one a callable of the step's index, which
     is 0 on the first. Raises ValueError for a number outside its interval and for an unknown name.
+    A variable is in the first case whose condition holds, unless `case` names another one.
     """
 
     def __init__(
-        self, optimizer: ir.Optimizer, hypers: Mapping[str, HyperValue] | None = None
+        self,
+        optimizer: ir.Optimizer,
+        hypers: Mapping[str, HyperValue] | None = None,
+        case: str | None = None,
     ) -> None:
         self.optimizer = optimizer
-        (self._case,) = optimizer.cases
+        self._cases = {each.name: each for each in optimizer.cases}
+        self._forced = case
         given = dict(hypers or {})
         self._hypers: dict[str, HyperValue] = {
             hyper.name: given.pop(hyper.name, hyper.default) for hyper in optimizer.hypers
@@ -81,10 +87,21 @@ class Reference:
         """
         form = compute_format(dtype)
         start = exact(param)
-        frame = Frame(self._hypers_at(0), 0, start.value.shape, form, start, rounded(start, form))
+        shape = start.value.shape
+        case = self.case_of(shape)
+        seen = _folded(start, case)
+        frame = Frame(self._hypers_at(0), 0, seen.value.shape, form, seen, rounded(seen, form))
         with np.errstate(all="ignore"):
-            slots = {slot.name: initial(slot, frame) for slot in self._case.slots}
-        return State(start, start, slots, 0, dtype)
+            slots = {slot.name: initial(slot, frame) for slot in case.slots}
+        return State(start, start, _unfolded(slots, case, shape), 0, dtype)
+
+    def case_of(self, shape: tuple[int, ...]) -> ir.Case:
+        """The case of a variable of some shape."""
+        if self._forced is not None:
+            return self._cases[self._forced]
+        nothing = exact(0)
+        frame = Frame(self._hypers_at(0), 0, shape, FORMATS["float64"], nothing, nothing)
+        return next(each for each in self.optimizer.cases if takes(each, frame))
 
     def step(self, state: State, grad: ArrayLike | SparseGrad, *, mode: str | None = None) -> State:
         """The state after one more step.
@@ -92,9 +109,11 @@ class Reference:
         `mode`, "exact" or "lazy", replaces what the specification declares for sparse gradients.
         Raises ValueError where the gradient does not fit the variable or an id is out of range.
         """
-        mode = self._case.sparse if mode is None else mode
+        case = self.case_of(state.param.value.shape)
+        mode = case.sparse if mode is None else mode
         if mode not in {"exact", "lazy"}:
             raise ValueError(f'mode must be "exact" or "lazy", but it is {mode!r}')
+        mode = "exact" if case.needs_all_rows else mode
         with np.errstate(all="ignore"):
             if not isinstance(grad, SparseGrad):
                 return self._dense(state, _checked(exact(grad), state.param.value.shape))
@@ -115,7 +134,8 @@ class Reference:
         if not len(ids):
             return replace(state, t=state.t + 1)
         shape = state.param.value.shape
-        by_row = {slot.name for slot in self._case.slots if _has_rows(slot, len(shape))}
+        case = self.case_of(shape)
+        by_row = {slot.name for slot in case.slots if _has_rows(slot, len(shape))}
         touched = replace(
             state,
             unrounded=_gather(state.unrounded, ids),
@@ -133,17 +153,21 @@ class Reference:
     ) -> tuple[Bounded, dict[str, Bounded]]:
         """The variable, unrounded, and its slots; `shape` is the one with all rows."""
         form = compute_format(state.dtype)
+        case = self.case_of(shape)
+        held = {slot.name: _as_held(slot, state.slots[slot.name], case) for slot in case.slots}
         frame = Frame(
             self._hypers_at(state.t),
             state.t + 1,
-            shape,
+            _matrix(shape) if case.as_matrix else shape,
             form,
-            rounded(grad, form),
-            rounded(state.unrounded, form),
-            {name: rounded(slot, form) for name, slot in state.slots.items()},
+            rounded(_folded(grad, case), form),
+            rounded(_folded(state.unrounded, case), form),
+            {name: rounded(slot, form) for name, slot in held.items()},
+            changing=ir.changing(case.step),
         )
-        execute(self._case.step, frame)
-        return frame.param, frame.slots
+        execute(case.step, frame)
+        given = grad.value.shape  # some rows of `shape`, perhaps
+        return _reshaped(frame.param, given, case), _unfolded(frame.slots, case, given)
 
     def _hypers_at(self, index: int) -> dict[str, Value]:
         return {
@@ -166,6 +190,35 @@ def _hyper_value(hyper: ir.Hyper, given: HyperValue, index: int) -> Value:
     if number not in hyper.interval:
         raise ValueError(f"{hyper.name} must be in {hyper.interval}, but it is {value!r}")
     return exact(number)
+
+
+# --- matrices ------------------------------------------------------------------------------------
+
+
+def _matrix(shape: tuple[int, ...]) -> tuple[int, int]:
+    """A shape with all axes but the last folded into one."""
+    return math.prod(shape[:-1]), shape[-1] if shape else 1
+
+
+def _folded(x: Bounded, case: ir.Case) -> Bounded:
+    """What is as large as the variable, as the step of a case sees it."""
+    return _reshaped(x, _matrix(x.value.shape), case)
+
+
+def _reshaped(x: Bounded, shape: tuple[int, ...], case: ir.Case) -> Bounded:
+    return x.map(lambda part: part.reshape(shape)) if case.as_matrix else x
+
+
+def _as_held(slot: ir.Slot, x: Bounded, case: ir.Case) -> Bounded:
+    return _folded(x, case) if slot.shape is ir.SlotShape.PARAM else x
+
+
+def _unfolded(
+    slots: Mapping[str, Bounded], case: ir.Case, shape: tuple[int, ...]
+) -> dict[str, Bounded]:
+    """The slots as they are stored: those of the variable's shape have that."""
+    large = {slot.name for slot in case.slots if slot.shape is ir.SlotShape.PARAM}
+    return {n: _reshaped(x, shape, case) if n in large else x for n, x in slots.items()}
 
 
 # --- rows and shapes -----------------------------------------------------------------------------

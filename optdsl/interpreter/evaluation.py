@@ -24,7 +24,10 @@ from optdsl.ops import OPS, Typing
 
 @dataclass(slots=True)
 class Frame:
-    """What names stand for while a step runs. `shape` is the whole variable's."""
+    """What names stand for while a step runs. `shape` is the whole variable's.
+
+    `changing` are the locals that have another value in each round of a `repeat`.
+    """
 
     hypers: dict[str, Value]
     t: int
@@ -34,6 +37,7 @@ class Frame:
     param: Bounded
     slots: dict[str, Bounded] = field(default_factory=dict)
     locals: dict[str, Value] = field(default_factory=dict)
+    changing: frozenset[str] = frozenset()
     old: dict[str, Bounded] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -44,6 +48,11 @@ class Frame:
         other = replace(self, slots=dict(self.slots), locals=dict(self.locals))
         other.old = self.old
         return other
+
+
+def takes(case: ir.Case, frame: Frame) -> bool:
+    """Whether a case takes a variable, if no case before it does."""
+    return case.condition is None or bool(_truth(case.condition, frame).value)
 
 
 def initial(slot: ir.Slot, frame: Frame) -> Bounded:
@@ -72,7 +81,10 @@ def execute(statements: tuple[ir.Stmt, ...], frame: Frame) -> None:
     for statement in statements:
         match statement:
             case ir.Let():
-                frame.locals[statement.name] = _evaluate(statement.value, frame)
+                frame.locals[statement.name] = _bound(statement, frame)
+            case ir.Repeat():
+                for _ in range(int(_number(statement.count, frame).value)):
+                    execute(statement.body, frame)
             case ir.Set():
                 _set(statement, frame)
             case ir.If():
@@ -81,9 +93,20 @@ def execute(statements: tuple[ir.Stmt, ...], frame: Frame) -> None:
                 assert_never(statement)
 
 
+def _bound(statement: ir.Let, frame: Frame) -> Value:
+    """The value of a local; of one that changes from round to round, in the full shape."""
+    value, shape = _evaluate(statement.value, frame), statement.value.type.shape
+    if statement.name in frame.changing and isinstance(shape, ir.Tensor):
+        return _expanded(value, _tensor_shape(shape, frame.param.value.shape))
+    return value
+
+
 def _set(statement: ir.Set, frame: Frame) -> None:
     value, kind = _evaluate(statement.value, frame), statement.value.type
     match statement.target:
+        case changing if changing in frame.changing:
+            shape = frame.locals[changing].value.shape
+            frame.locals[changing] = _fit(value, kind, shape, frame.form)
         case "param":
             frame.param = _fit(value, kind, frame.param.value.shape, frame.form)
         case "grad":
@@ -109,6 +132,8 @@ def _branch(statement: ir.If, frame: Frame) -> None:
     frame.grad = _union(condition, then.grad, orelse.grad)
     for name in frame.slots:
         frame.slots[name] = _union(condition, then.slots[name], orelse.slots[name])
+    for name in frame.changing & frame.locals.keys():
+        frame.locals[name] = select(condition, then.locals[name], orelse.locals[name])
     for name, kind in statement.joins:
         joined = select(condition, then.locals[name], orelse.locals[name])
         if isinstance(kind.shape, ir.Tensor):  # not only as large as the branch that was taken

@@ -236,9 +236,30 @@ ERRORS = (
         """,
     ),
     error(
+        "bad-case",
+        """The cases of a specification do not fit together: each variable is in the first case
+        whose condition holds, and the last case has none, so that every variable is in one. A
+        condition is decided once, from a variable's dimensions and from hyperparameters that are
+        fixed. Slots, `sparse` and `step:` stand in a case; hyperparameters and macros outside.""",
+        """
+        case matrix if rank == 2:
+            step:
+                param <- param - 0.1 * grad / norm(grad)
+        """,
+        """
+        case matrix if rank == 2:
+            step:
+                param <- param - 0.1 * grad / max(norm(grad), 1)
+
+        case rest:
+            step:
+                param <- param - 0.1 * grad
+        """,
+    ),
+    error(
         "unsupported",
         """The language has this construct, and this version of the compiler does not build it yet:
-        `case`, `eval`, `repeat`, `regrad`, the shapes `square` and `global`, sums across variables
+        `eval`, `regrad`, the shapes `square` and `global`, sums across variables
         and matrix functions.""",
         """
         step:

@@ -104,18 +104,24 @@ def _without_made_up(spec: syntax.Spec) -> syntax.Spec | None:
     """The tree without what stands in for faulty lines."""
     if is_made_up(spec.name):
         return None
-    members: list[syntax.Member] = []
-    for member in spec.members:
+    return replace(spec, members=_real_members(spec.members))
+
+
+def _real_members(members: tuple[syntax.Member, ...]) -> tuple[syntax.Member, ...]:
+    real: list[syntax.Member] = []
+    for member in members:
         match member:
             case syntax.StepBlock():
-                members.append(replace(member, body=_real(member.body)))
+                real.append(replace(member, body=_real(member.body)))
             case syntax.SparseDecl() if is_made_up(member.mode):
                 pass
-            case syntax.UnsupportedBlock() if member.name and is_made_up(member.name):
+            case syntax.CaseBlock() if is_made_up(member.name):
                 pass
+            case syntax.CaseBlock():
+                real.append(replace(member, members=_real_members(member.members)))
             case _:
-                members.append(member)
-    return replace(spec, members=tuple(members))
+                real.append(member)
+    return tuple(real)
 
 
 def _real(stmts: tuple[syntax.Stmt, ...]) -> tuple[syntax.Stmt, ...]:
@@ -125,6 +131,8 @@ def _real(stmts: tuple[syntax.Stmt, ...]) -> tuple[syntax.Stmt, ...]:
             case syntax.When():
                 body, otherwise = _real(item.body), _real(item.otherwise)
                 statements.append(replace(item, body=body, otherwise=otherwise))
+            case syntax.Repeat():
+                statements.append(replace(item, body=_real(item.body)))
             case syntax.Assign() if is_made_up(item.target):
                 pass
             case _:

@@ -170,12 +170,18 @@ class TreeBuilder(Transformer[Token, syntax.Spec]):
         self,
         keyword: Token,
         name: Token,
+        as_matrix: syntax.Ident | None,
         condition: syntax.Expr | None,
         members: tuple[syntax.Member, ...],
-    ) -> syntax.UnsupportedBlock:
+    ) -> syntax.CaseBlock:
         ident = _ident(name)
-        span = span_of(keyword).to((condition or ident).span)
-        return syntax.UnsupportedBlock("case", span, ident, condition, members)
+        span = span_of(keyword).to((condition or as_matrix or ident).span)
+        return syntax.CaseBlock(ident, as_matrix, condition, members, span)
+
+    def folding(self, *words: Token) -> syntax.Ident | None:
+        if not words:
+            return None
+        return syntax.Ident(" ".join(words), span_of(words[0]).to(span_of(words[-1])))
 
     def condition(self, value: syntax.Expr | None = None) -> syntax.Expr | None:
         return value
@@ -208,8 +214,8 @@ class TreeBuilder(Transformer[Token, syntax.Spec]):
 
     def repeat(
         self, keyword: Token, count: syntax.Expr, body: tuple[syntax.Stmt, ...]
-    ) -> syntax.Unsupported:
-        return syntax.Unsupported("repeat", span_of(keyword).to(count.span), count, body)
+    ) -> syntax.Repeat:
+        return syntax.Repeat(count, body, span_of(keyword).to(count.span))
 
     def inner(self, keyword: Token) -> syntax.Inner:
         return syntax.Inner(span_of(keyword))
@@ -293,11 +299,15 @@ def expressions(items: tuple[syntax.Member | syntax.Stmt, ...]) -> Iterator[synt
                 yield item.condition
                 yield from expressions(item.body)
                 yield from expressions(item.otherwise)
-            case syntax.Unsupported():
-                yield from () if item.argument is None else (item.argument,)
+            case syntax.Repeat():
+                yield item.count
                 yield from expressions(item.body)
-            case syntax.UnsupportedBlock():
+            case syntax.CaseBlock():
                 yield from () if item.condition is None else (item.condition,)
+                yield from expressions(item.members)
+            case syntax.UnsupportedBlock():
                 yield from expressions(item.body)
+            case syntax.Unsupported():
+                pass
             case _:
                 assert_never(item)

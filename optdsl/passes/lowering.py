@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from optdsl import ir
-from optdsl.ir import Call, Case, Expr, Hyper, If, Kind, Let, PerStep, Ref, Role, Set, Stmt
+from optdsl.ir import Call, Case, Expr, Hyper, If, Kind, Let, PerStep, Ref, Repeat, Role, Set, Stmt
 from optdsl.passes.naming import describe
 from optdsl.passes.static import is_static
 from optdsl.records import record, replace
@@ -35,7 +35,8 @@ class Named:
 class Lowered:
     """A step in three parts; elsewhere in it, a named value is `Ref(name, LOCAL)`.
 
-    `scalars` are computed once for all variables, and `fields` are those that the rest reads.
+    `scalars` are computed once for all variables, of whatever case, and `fields` are those that the
+    rest reads.
     `sizes` follow from a variable's dimensions. `fixed` are the names whose values are known when a
     step is traced: the int and bool hyperparameters, `sizes`, and some of the scalars.
     """
@@ -48,27 +49,31 @@ class Lowered:
 
 
 def lowered_cases(optimizer: ir.Optimizer) -> tuple[Lowered, ...]:
-    """The steps of an optimizer's cases, split."""
-    return tuple(lower(case, optimizer.hypers) for case in optimizer.cases)
+    """The steps of an optimizer's cases, split; what is computed once is the same for all."""
+    return _lowered(optimizer.cases, optimizer.hypers)
 
 
 def lower(case: Case, hypers: tuple[Hyper, ...]) -> Lowered:
     """Splits the step of one case of a checked optimizer."""
+    return _lowered((case,), hypers)[0]
+
+
+def _lowered(cases: tuple[Case, ...], hypers: tuple[Hyper, ...]) -> tuple[Lowered, ...]:
     fixed = {hyper.name for hyper in hypers if hyper.kind is not Kind.REAL}
-    taken = {slot.name for slot in case.slots} | set(_TUPLE_METHODS)
-    taken.update(_tensor_locals(case.step, fixed))
-    lift = _Lift(taken, fixed, {}, {})
-    body = _statements(case.step, {}, lift)
-    sizes = _needed(tuple(lift.sizes.values()), body)
-    read = {name for expr in _values(sizes, body) for name in ir.names(expr)}
+    taken = {slot.name for case in cases for slot in case.slots} | set(_TUPLE_METHODS)
+    taken.update(name for case in cases for name in _tensor_locals(case.step, fixed))
+    lift = _Lift(taken, fixed, {}, {}, frozenset())
+    split = []
+    for case in cases:
+        lift.sizes = {}
+        lift.changing = ir.changing(case.step)
+        body = _statements(case.step, {}, lift)
+        split.append((_needed(tuple(lift.sizes.values()), body), body))
+    read = {name for parts in split for expr in _values(*parts) for name in ir.names(expr)}
     scalars = tuple(lift.scalars.values())
-    return Lowered(
-        scalars=scalars,
-        fields=tuple(scalar.name for scalar in scalars if scalar.name in read),
-        sizes=sizes,
-        body=body,
-        fixed=frozenset(fixed),
-    )
+    fields = tuple(scalar.name for scalar in scalars if scalar.name in read)
+    known = frozenset(lift.fixed)
+    return tuple(Lowered(scalars, fields, sizes, body, known) for sizes, body in split)
 
 
 def _values(named: tuple[Named, ...], body: tuple[Stmt, ...]) -> Iterator[Expr]:
@@ -89,12 +94,16 @@ def _needed(sizes: tuple[Named, ...], body: tuple[Stmt, ...]) -> tuple[Named, ..
 
 @dataclass(slots=True)
 class _Lift:
-    """What was found so far, by value. `taken` names cannot be given again."""
+    """What was found so far, by value. `taken` names cannot be given again.
+
+    Locals that are `changing` from round to round stay where they are.
+    """
 
     taken: set[str]
     fixed: set[str]
     sizes: dict[Expr, Named]
     scalars: dict[Expr, Named]
+    changing: frozenset[str]
 
     def size(self, value: Expr, name: str, equation: str) -> Ref:
         """The reference that stands for a value that a variable's dimensions decide."""
@@ -121,6 +130,7 @@ class _Lift:
 
 def _tensor_locals(body: tuple[Stmt, ...], fixed: AbstractSet[str]) -> Iterator[str]:
     """The locals that may stay in the body: their names are not for scalars."""
+    yield from ir.changing(body)
     for statement in ir.statements(body):
         match statement:
             case Let(name, value):
@@ -128,7 +138,7 @@ def _tensor_locals(body: tuple[Stmt, ...], fixed: AbstractSet[str]) -> Iterator[
                     yield name
             case If(joins=joins):
                 yield from (name for name, _ in joins)
-            case Set():
+            case Set() | Repeat():
                 pass
             case _:
                 assert_never(statement)
@@ -141,7 +151,9 @@ def _statements(body: tuple[Stmt, ...], locals_: dict[str, Expr], lift: _Lift) -
         match statement:
             case Let(name, value, equation):
                 value = _substitute(value, locals_)
-                if isinstance(value.type.shape, PerStep):
+                if name in lift.changing:
+                    kept.append(replace(statement, value=_lifted(value, lift)))
+                elif isinstance(value.type.shape, PerStep):
                     locals_[name] = lift.scalar(value, name, equation)
                 elif is_static(value, lift.fixed):
                     locals_[name] = lift.size(_lifted(value, lift), name, equation)
@@ -151,6 +163,10 @@ def _statements(body: tuple[Stmt, ...], locals_: dict[str, Expr], lift: _Lift) -
                 kept.append(replace(statement, value=_lifted(_substitute(value, locals_), lift)))
             case If():
                 kept.extend(_branches(statement, locals_, lift))
+            case Repeat(count, inner):
+                rounds = _statements(inner, dict(locals_), lift)
+                count = _lifted(count, lift)
+                kept += [replace(statement, count=count, body=rounds)] if rounds else []
             case _:
                 assert_never(statement)
     return tuple(kept)

@@ -60,6 +60,16 @@ class Source:
     helper_prefix: str
 
     @property
+    def slots_class(self) -> str:
+        """The name of the class of the case's slots."""
+        words = self.case.name.split("_")
+        return f"_{''.join(word[:1].upper() + word[1:] for word in words)}Slots"
+
+    def function(self, what: str) -> str:
+        """The name of a function of the case."""
+        return f"_{what}_{self.case.name}" if self.case.name else f"_{what}"
+
+    @property
     def sees_whole(self) -> bool:
         """Whether the update looks at the whole variable: at dimensions, or over rows."""
         return any(
@@ -163,7 +173,21 @@ def initial(source: Source) -> list[Document]:
         before, text = value(ir.rewrite(slot.initial, rounded), room, writes)
         documents += before
         fields.append((f"{slot.name}=", form(text)))
-    return [*documents, ("return ", call("_Slots", *fields))]
+    return [*documents, ("return ", call(source.slots_class, *fields))]
+
+
+# --- which variables -----------------------------------------------------------------------------
+
+
+def condition(source: Source) -> list[Document]:
+    """The body of the function that says which variables a case takes; none if it takes all."""
+    if source.case.condition is None:
+        return []
+    given = {hyper.name: f"hyper.{hyper.name}" for hyper in source.hypers}
+    names = {name: f"whole.{name}" for name in _DIMS} | given
+    fixed = frozenset(hyper.name for hyper in source.hypers if hyper.kind is not Kind.REAL)
+    here = Surroundings(source.target, source.helper_prefix, names, fixed, source.target.double)
+    return assignment("return ", source.case.condition, writer(here), 1)
 
 
 def _initial_form(slot: Slot, writes: Writer) -> Form:
@@ -213,6 +237,7 @@ def update(source: Source) -> list[Document]:
     )
     types = {name: Type(Kind.REAL, Tensor()) for name in ("param", "grad")}
     types |= {slot.name: slot.type for slot in case.slots}
+    types |= _changing(lowered.body)
     writes = writer(here, types)
     slots = [names[slot.name] for slot in case.slots]
     documents = _unpacked(source, slots)
@@ -221,7 +246,15 @@ def update(source: Source) -> list[Document]:
         documents += assignment(f"{names[named.name]} = ", named.value, writes, 1)
     documents += [f"{old[name]} = {names[name]}" for name in types if name in old]
     documents = opened([*documents, *block(lowered.body, writes, 1)])
-    return [*documents, ("return param, ", bracketed("_Slots(", slots, ")"))]
+    kept = bracketed(f"{source.slots_class}(", slots, ")")
+    return [*documents, ("return param, ", kept)]
+
+
+def _changing(body: tuple[ir.Stmt, ...]) -> dict[str, Type]:
+    """The types of the locals that a `repeat` changes."""
+    names = ir.changing(body)
+    lets = (each for each in ir.statements(body) if isinstance(each, ir.Let))
+    return {let.name: let.value.type for let in lets if let.name in names}
 
 
 def _all_parts(lowered: Lowered) -> list[Expr]:

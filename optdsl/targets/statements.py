@@ -8,7 +8,7 @@ from typing import assert_never
 
 from optdsl import ir
 from optdsl.analysis.sizes import is_sized
-from optdsl.ir import Call, Expr, If, Let, Ref, Role, Set, Shape, Stmt, Tensor, Type
+from optdsl.ir import Call, Expr, If, Let, Ref, Repeat, Role, Set, Shape, Stmt, Tensor, Type
 from optdsl.records import record, replace
 from optdsl.targets.document import (
     INDENT,
@@ -45,7 +45,8 @@ Form = Callable[[Document], Document]
 class Writer:
     """Writes statements in a function.
 
-    `parts` are names for parts of long expressions; `targets` the types of what a step updates;
+    `parts` are names for parts of long expressions; `targets` the types of what a step updates,
+    locals that a `repeat` changes among them;
     `branches` are numbers for the functions of branches.
     """
 
@@ -147,9 +148,8 @@ def block(
         match statement:
             case Let(name, expr, equation):
                 lead = _lead(writer.named(name), last)
-                form = _as_tensor(expr, writer) if writer.here.is_static(expr) else None
                 documents += comment(equation)
-                documents += assignment(lead, expr, writer, depth, form)
+                documents += assignment(lead, expr, writer, depth, _begun(name, expr, writer))
             case Set(target, expr, equation):
                 lead = _lead(writer.named(target), last)
                 documents += comment(equation)
@@ -157,6 +157,11 @@ def block(
             case If(condition):
                 branch = _python_if if writer.here.is_static(condition) else _tensor_if
                 documents += branch(statement, writer, depth)
+            case Repeat(count, inner, equation):
+                before, rounds = value(count, _CONDITION, writer)
+                inside = _nested(block(inner, writer, depth + 1))
+                documents += [*before, *comment(equation)]
+                documents.append(("for _ in range(", rounds, "):", inside))
             case _:
                 assert_never(statement)
     return documents
@@ -166,9 +171,17 @@ def _lead(name: str, result: str | None) -> str:
     return "return " if name == result else f"{name} = "
 
 
-def _as_tensor(expr: Expr, writer: Writer) -> Form:
-    """A number as a tensor: it stands for one in another branch."""
-    return lambda text: constant(text, expr.type.kind, writer.here)
+def _begun(name: str, expr: Expr, writer: Writer) -> Form | None:
+    """A local as a tensor: a number stands for one in another branch, or in another round.
+
+    One that a `repeat` changes is as large as its type says from the beginning.
+    """
+    here, shape = writer.here, expr.type.shape
+    if here.is_static(expr) and not isinstance(shape, Tensor):
+        return lambda text: constant(text, expr.type.kind, here)
+    if name not in writer.targets or not isinstance(shape, Tensor) or is_sized(expr, here.sized):
+        return None
+    return lambda text: _expanded(text, shape, writer)
 
 
 def _fitting(target: str, expr: Expr, writer: Writer) -> Form | None:
@@ -260,7 +273,7 @@ def _assigns(statement: Stmt, name: str, writer: Writer) -> bool:
     match statement:
         case Let(target) | Set(target):
             return writer.named(target) == name
-        case If():
+        case If() | Repeat():
             return False
         case _:
             assert_never(statement)
@@ -281,10 +294,15 @@ def _joined(name: str, type_: Type, branch: tuple[Stmt, ...], writer: Writer) ->
     fits = _bound_shape(name, branch) == type_.shape and name in here.sized
     if fits or not isinstance(type_.shape, Tensor):
         return None
+    return _expanded(writer.named(name), type_.shape, writer)
+
+
+def _expanded(text: Document, shape: Tensor, writer: Writer) -> Document:
+    """A value in the full shape of its type."""
     like: Document = "grad"
-    for axis in sorted(type_.shape.reduced, key=str):
-        like = call(here.helper("reduced"), like, literal(axis))
-    return call(here.helper("expanded"), writer.named(name), like)
+    for axis in sorted(shape.reduced, key=str):
+        like = call(writer.here.helper("reduced"), like, literal(axis))
+    return call(writer.here.helper("expanded"), text, like)
 
 
 def _bound_shape(name: str, branch: tuple[Stmt, ...]) -> Shape:

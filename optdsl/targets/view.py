@@ -5,6 +5,7 @@ The views are named tuples: nothing compares or changes them, and they are quick
 
 from __future__ import annotations
 
+from itertools import chain
 from math import inf
 from typing import NamedTuple
 
@@ -14,9 +15,9 @@ from optdsl.ir import Hyper, Kind, Optimizer, Slot, SlotShape
 from optdsl.meaning import meaning
 from optdsl.passes.lowering import Lowered, lowered_cases
 from optdsl.targets import Target
-from optdsl.targets.document import Document, fill, helpers, layout, lines
+from optdsl.targets.document import Document, bracketed, fill, helpers, layout, lines
 from optdsl.targets.expressions import call, number
-from optdsl.targets.functions import Source, initial, scalars, update
+from optdsl.targets.functions import Source, condition, initial, scalars, update
 from optdsl.targets.imports import Import, import_lines
 from optdsl.targets.standalone import Module, modules
 from optdsl.targets.text import WIDTH, comment_text, docstring_text, indented
@@ -39,6 +40,21 @@ class HyperView(NamedTuple):
     descriptor: str
 
 
+class CaseView(NamedTuple):
+    """Slots and functions of a case; `of` is empty where there is only one."""
+
+    of: str
+    slots_class: str
+    slot_fields: tuple[Field, ...]
+    when_name: str
+    when: str
+    initial_name: str
+    initial: str
+    update_name: str
+    update: str
+    sees_whole: bool
+
+
 class View(NamedTuple):
     """One generated file."""
 
@@ -59,11 +75,8 @@ class View(NamedTuple):
     options: str
     hyper_fields: tuple[Field, ...]
     scalar_fields: tuple[Field, ...]
-    slot_fields: tuple[Field, ...]
-    sees_whole: bool
     scalars: str
-    initial: str
-    update: str
+    cases: tuple[CaseView, ...]
     record: str
     runtime: tuple[Module, ...]
     keras: bool
@@ -97,11 +110,13 @@ class Request(NamedTuple):
 def view(facts: Facts, target: Target, request: Request) -> View:
     """What a template prints for one checked optimizer."""
     optimizer, rt = facts.optimizer, request.rt
-    (known,) = facts.cases
-    (lowered,) = lowered_cases(optimizer)
-    source = Source(known.case, optimizer.hypers, lowered, target, rt)
-    bodies = [lines(of(source)) for of in (scalars, initial, update)]
-    runtime = _runtime(bodies, target, request)
+    sources = [
+        Source(case, optimizer.hypers, lowered, target, rt)
+        for case, lowered in zip(optimizer.cases, lowered_cases(optimizer), strict=True)
+    ]
+    once = lines(scalars(sources[0]))
+    bodies = [[lines(of(each)) for of in (condition, initial, update)] for each in sources]
+    runtime = _runtime([once, *chain(*bodies)], target, request)
     summary, description = _documentation(optimizer)
     exports = [optimizer.name] * request.keras + [f"{optimizer.name}Module"] * request.module
     names = [hyper.name for hyper in optimizer.hypers]
@@ -123,16 +138,30 @@ def view(facts: Facts, target: Target, request: Request) -> View:
         construction=_body(call("super().__init__", given, "name", "options"), 2),
         options=f"{rt}OptionsWithoutDecay" if "weight_decay" in names else f"{rt}Options",
         hyper_fields=tuple(_field(hyper.name, _kind(hyper.kind), "") for hyper in optimizer.hypers),
-        scalar_fields=_scalar_fields(lowered, target),
-        slot_fields=tuple(_field(slot.name, "Any", slot.doc) for slot in known.case.slots),
-        sees_whole=source.sees_whole,
-        scalars=_body(bodies[0]),
-        initial=_body(bodies[1]),
-        update=_body(bodies[2]),
-        record=_body(_record(optimizer, known.sparsity, source, request.spec), 0),
+        scalar_fields=_scalar_fields(sources[0].lowered, target),
+        scalars=_body(once),
+        cases=tuple(_case(*each) for each in zip(sources, bodies, strict=True)),
+        record=_body(_record(facts, sources, request.spec), 0),
         runtime=runtime,
         keras=request.keras,
         module=request.module,
+    )
+
+
+def _case(source: Source, bodies: list[Document]) -> CaseView:
+    """What a template prints for one case."""
+    when, first, step = map(_body, bodies)
+    return CaseView(
+        of=f" in case `{source.case.name}`" if source.case.name else "",
+        slots_class=source.slots_class,
+        slot_fields=tuple(_field(slot.name, "Any", slot.doc) for slot in source.case.slots),
+        when_name=source.function("is"),
+        when=when if source.case.condition is not None else "",
+        initial_name=source.function("initial"),
+        initial=first,
+        update_name=source.function("update"),
+        update=step,
+        sees_whole=source.sees_whole,
     )
 
 
@@ -163,29 +192,51 @@ def _body(document: Document, depth: int = 1) -> str:
 # --- the record of the rule ----------------------------------------------------------------------
 
 
-def _record(optimizer: Optimizer, sparse: Sparsity, source: Source, spec: str) -> Document:
+def _record(facts: Facts, sources: list[Source], spec: str) -> Document:
     """The call that makes the runtime's record of the rule."""
-    case = source.case
-    shapes = call("_Slots", *(f'{slot.name}="{_shape(slot)}"' for slot in case.slots))
+    optimizer, prefix = facts.optimizer, sources[0].helper_prefix
+    known = [
+        _case_fields(source, each.sparsity)
+        for source, each in zip(sources, facts.cases, strict=True)
+    ]
     fields: list[Document] = [
         "api=1",
         f"spec={_quoted(spec)}",
         f'name="{optimizer.name}"',
         f'meaning="{meaning(optimizer)}"',
         "hypers=_Hypers",
-        "slots=_Slots",
-        ("shapes=", shapes),
-        "scalars=_scalars",
-        "initial=_initial",
-        "update=_update",
     ]
+    if optimizer.cases[0].name:
+        calls = [call(f"{prefix}Case", *each) for each in known]
+        fields += ["scalars=_scalars", ("cases=", bracketed("[", calls, "]"))]
+    else:
+        fields += [*known[0][:2], "scalars=_scalars", *known[0][2:]]
+    return ("_RULE = ", call(f"{prefix}Rule", *fields))
+
+
+def _case_fields(source: Source, sparse: Sparsity) -> list[Document]:
+    """What the record says of a case."""
+    case = source.case
+    shapes = call(source.slots_class, *(f'{slot.name}="{_shape(slot)}"' for slot in case.slots))
+    fields: list[Document] = [
+        f"slots={source.slots_class}",
+        ("shapes=", shapes),
+        f"initial={source.function('initial')}",
+        f"update={source.function('update')}",
+    ]
+    if case.condition is not None:
+        fields.insert(0, f"when={source.function('is')}")
+    if case.name:
+        fields.insert(0, f'name="{case.name}"')
     if source.sees_whole:
         fields.append("sees_whole=True")
     if case.sparse != "exact":
         fields.append(f'sparse="{case.sparse}"')
     if sparse.touched_rows:
         fields.append(f"rows_suffice={sparse.min_rank}")
-    return ("_RULE = ", call(f"{source.helper_prefix}Rule", *fields))
+    if case.as_matrix:
+        fields.append("as_matrix=True")
+    return fields
 
 
 def _shape(slot: Slot) -> str:

@@ -227,8 +227,8 @@ MISTAKES = [
     ("wrapper W:\n    step:\n        inner\n        inner\n", "`inner` is there already", "keep"),
     (
         "wrapper W:\n    step:\n        when t > 1:\n            inner\n",
-        "`inner` stands in a `when`",
-        "outside",
+        "`inner` stands in a block",
+        "top level",
     ),
     (
         "wrapper W:\n    slot a\n    step:\n        a <- old(param)\n        inner\n",

@@ -86,7 +86,7 @@ def _blocks(stmts: st.SearchStrategy[syntax.Stmt]) -> st.SearchStrategy[syntax.S
     body = st.lists(stmts, min_size=1, max_size=3).map(tuple)
     return st.one_of(
         st.builds(syntax.When, EXPRS, body, st.one_of(st.just(()), body), st.just(AT)),
-        st.builds(syntax.Unsupported, st.just("repeat"), st.just(AT), EXPRS, body),
+        st.builds(syntax.Repeat, EXPRS, body, st.just(AT)),
     )
 
 
@@ -117,17 +117,17 @@ DECLARATIONS: st.SearchStrategy[syntax.Member] = st.one_of(
     st.builds(syntax.DefDecl, IDENTS, st.just(()) | IDENT_LISTS, EXPRS, st.just(AT)),
     st.builds(syntax.SparseDecl, IDENTS, st.just(AT)),
     st.builds(syntax.StepBlock, BODIES, st.just(AT)),
-    st.builds(syntax.UnsupportedBlock, st.just("eval"), st.just(AT), st.none(), st.none(), BODIES),
+    st.builds(syntax.UnsupportedBlock, st.just("eval"), st.just(AT), BODIES),
 )
 MEMBERS = st.lists(
     DECLARATIONS
     | st.builds(
-        syntax.UnsupportedBlock,
-        st.just("case"),
-        st.just(AT),
+        syntax.CaseBlock,
         IDENTS,
+        st.none() | st.just(syntax.Ident("as matrix", AT)),
         st.none() | EXPRS,
         st.lists(DECLARATIONS, min_size=1, max_size=3).map(tuple),
+        st.just(AT),
     ),
     min_size=1,
     max_size=6,
@@ -335,7 +335,7 @@ def test_the_blocks_that_are_not_built_yet_have_a_layout_too() -> None:
         "optimizer A:\n"
         "    slot g: global\n"
         "\n"
-        "    case matrix if rank == 2:\n"
+        "    case matrix as matrix if rank == 2:\n"
         "        slot m\n"
         "\n"
         "        step:\n"

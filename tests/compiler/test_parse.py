@@ -200,7 +200,7 @@ def test_what_is_not_built_yet_parses() -> None:
         f"{HEAD}"
         "    slot g: global\n"
         "    slot q: square(-1)\n"
-        "    case matrix if rank == 2:\n"
+        "    case matrix as matrix if rank == 2:\n"
         "        slot m\n"
         "        step:\n"
         "            repeat 5:\n"
@@ -213,18 +213,19 @@ def test_what_is_not_built_yet_parses() -> None:
         "        param <- grad\n"
     )
     *_, matrix, rest, evaluation = tree(text).members
-    assert isinstance(matrix, syntax.UnsupportedBlock)
-    assert isinstance(rest, syntax.UnsupportedBlock)
+    assert isinstance(matrix, syntax.CaseBlock)
+    assert isinstance(rest, syntax.CaseBlock)
     assert isinstance(evaluation, syntax.UnsupportedBlock)
-    assert (matrix.what, rest.what, evaluation.what) == ("case", "case", "eval")
-    assert matrix.name is not None
+    assert evaluation.what == "eval"
     assert matrix.name.text == "matrix"
+    assert matrix.as_matrix is not None
+    assert matrix.as_matrix.text == "as matrix"
     assert matrix.condition is not None
-    assert rest.condition is None
-    step = matrix.body[1]
+    assert (rest.as_matrix, rest.condition) == (None, None)
+    step = matrix.members[1]
     assert isinstance(step, syntax.StepBlock)
     repeat, regrad = step.body
-    assert isinstance(repeat, syntax.Unsupported)
+    assert isinstance(repeat, syntax.Repeat)
     assert isinstance(regrad, syntax.Unsupported)
-    assert (repeat.what, regrad.what) == ("repeat", "regrad")
+    assert regrad.what == "regrad"
     assert len(repeat.body) == 1

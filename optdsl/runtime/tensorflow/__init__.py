@@ -8,7 +8,7 @@ from optdsl.runtime.tensorflow.hypers import Bool, Int, Number, Rate, Real
 from optdsl.runtime.tensorflow.keras_optimizer import KerasOptimizer, keras_class
 from optdsl.runtime.tensorflow.module_optimizer import ModuleOptimizer, module_class
 from optdsl.runtime.tensorflow.options import Options, OptionsWithoutDecay
-from optdsl.runtime.tensorflow.rule import API, Rule, Whole
+from optdsl.runtime.tensorflow.rule import API, Case, Rule, Whole
 from optdsl.runtime.tensorflow.shapes import (
     axes,
     expanded,
@@ -26,6 +26,7 @@ from optdsl.runtime.tensorflow.shapes import (
 __all__ = [
     "API",
     "Bool",
+    "Case",
     "Int",
     "KerasOptimizer",
     "ModuleOptimizer",

@@ -9,6 +9,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from optdsl.runtime.tensorflow.cases import chosen
 from optdsl.runtime.tensorflow.groups import Group, hypers_of
 from optdsl.runtime.tensorflow.hypers import Followed, float64
 from optdsl.runtime.tensorflow.naming import Matched, state_names
@@ -160,8 +161,14 @@ class Core:
                     f"{name} has dtype {param.dtype.name}; "
                     "only real floating-point variables can be updated"
                 )
+        names = [*params, *self._known(refs)]
+        patterns, own = options["cases"], self._hypers(Group(), given)
+        cases = {
+            name: self.rule.by_name[case]
+            for name, case in chosen(self.rule, params, names, own, patterns).items()
+        }
         initial = self.initial | {
-            name: partial(initial_values, self.rule, param, hypers, options)
+            name: partial(initial_values, cases[name], param, hypers, options)
             for name, param in params.items()
             for hypers in [self._hypers(group_of[param.ref()], given)]
         }
@@ -176,7 +183,7 @@ class Core:
         for name, param in params.items():
             values = initial[name]()
             group = group_of[param.ref()]
-            self._append(made_state(self.rule, param, group, name, values, make))
+            self._append(made_state(cases[name], param, group, name, values, make))
             if not param.is_initialized():
                 self.late[name] = None
         self.initial = initial
@@ -189,6 +196,11 @@ class Core:
     def _hypers(self, group: Group, given: dict[str, tf.Tensor]) -> Any:
         """The hyperparameters of the variables of a group."""
         return hypers_of(self.rule, self.fixed, group, given)
+
+    def _known(self, refs: Iterable[Any]) -> list[str]:
+        """The names of those of the variables that have state."""
+        names = list(self.initial)
+        return [names[self.places[ref]] for ref in refs if ref in self.places]
 
     def _contents(
         self,
@@ -209,7 +221,9 @@ class Core:
         about = {} if own is None else dict(own.variables)
         for name, param in params.items():
             kept = {what: _described(value) for what, value in initial[name]().items()}
-            about[name] = (_described(param), kept)
+            case = initial[name].args[0].name
+            words = f"{_described(param)} in case {case}" if case else _described(param)
+            about[name] = (words, kept)
         known = list(self.initial)
         new = {param.ref(): name for name, param in params.items()}
         first = [new[ref] if ref in new else known[self.places[ref]] for ref in refs]
@@ -277,9 +291,14 @@ class Core:
         return tuple(self.places[ref] for ref in refs)
 
     def slots(self) -> dict[str, list[tf.Variable]]:
-        """The slots by name: one variable for each that there was at `build`."""
-        names = self.rule.slot_names
-        return {name: [getattr(s.slots, name) for s in self.states] for name in names}
+        """The slots by name: one variable for each that has the slot, in its case."""
+        found: dict[str, list[tf.Variable]] = {
+            name: [] for name in self.rule.slot_names
+        }
+        for state in self.states:
+            for name, slot in state.slots._asdict().items():
+                found[name].append(slot)
+        return found
 
     def restore_averages(self, places: Iterable[int]) -> None:
         """Overwrites variables with their moving averages, where there are any."""
@@ -334,17 +353,18 @@ class Core:
         options: Options,
     ) -> None:
         self.traced = self.traced or not tf.executing_eagerly()
-        chosen = tuple(options.items())
-        key = (replica, updated, chosen)
+        # Cases are part of the state that there is.
+        kinds = tuple(each for each in options.items() if each[0] != "cases")
+        key = (replica, updated, kinds)
         if key not in self.steps:
-            if chosen not in self.updates:
-                self.updates[chosen] = Update(self.rule, options)
+            if kinds not in self.updates:
+                self.updates[kinds] = Update(self.rule, options)
             self.steps[key] = Step(
                 self.replicas[replica],
                 updated,
                 local(self.iterations)[replica],
                 self.fixed,
-                self.updates[chosen],
+                self.updates[kinds],
             )
         self.steps[key].run(grads, hypers)
 

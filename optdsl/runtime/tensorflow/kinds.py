@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any, NamedTuple
@@ -158,6 +159,25 @@ def one_of(*words: str) -> Kind:
         return value
 
     return Kind(" or ".join(map(repr, words)), accept)
+
+
+def named_by_pattern(what: str) -> Kind:
+    """Words by regular expression, as a dictionary."""
+
+    def accept(value: Any) -> dict[str, str]:
+        if not isinstance(value, Mapping):
+            raise NotAcceptedError
+        if not all(isinstance(part, str) for item in value.items() for part in item):
+            raise NotAcceptedError
+        for pattern in value:
+            try:
+                re.compile(pattern)
+            except re.error as error:
+                what = f"a dictionary by regular expression: {pattern!r} is none"
+                raise NotAcceptedError(f"{what} ({error})") from None
+        return dict(value)
+
+    return Kind(f"a dictionary of {what} by regular expression", accept)
 
 
 def floating_dtype() -> Kind:

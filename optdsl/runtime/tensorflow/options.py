@@ -15,6 +15,7 @@ from optdsl.runtime.tensorflow.groups import WAYS, PerVariable, by_pattern
 from optdsl.runtime.tensorflow.kinds import (
     Kind,
     floating_dtype,
+    named_by_pattern,
     one_of,
     real_number,
     switch,
@@ -124,6 +125,17 @@ class OptionsWithoutDecay(TypedDict, total=False):
             "makes a step with an infinite or NaN gradient do nothing at all.",
         ),
     ]
+    cases: Annotated[
+        dict[str, str] | None,
+        Option(
+            None,
+            named_by_pattern("names of cases").or_none(),
+            "names of the rule's cases by pattern: a variable whose path a pattern "
+            "matches, as in `re.search`, is in that case, whatever the rule says. The "
+            "last that matches wins.",
+            in_state=True,
+        ),
+    ]
     overrides: Annotated[
         Mapping[str, Mapping[str, Any]] | None,
         Option(
@@ -197,7 +209,31 @@ class Setting:
 def accepted(name: str, value: Any, rule: Rule) -> Any:
     """The value of an option as it is kept; where it is the rule's own, as that."""
     kept = OPTIONS[name].kind.checked(name, value)
-    return rule.sparse if name == "sparse_mode" and kept is None else kept
+    if name == "sparse_mode":
+        if kept == "lazy" and all(case.as_matrix for case in rule.by_name.values()):
+            raise ValueError(
+                f'sparse_mode must be "exact" or None for {rule.name}: it needs all '
+                'rows of a variable, got "lazy"'
+            )
+        return kept or rule.own_sparse_mode
+    if name == "cases":
+        check_cases(kept or {}, rule)
+    return kept
+
+
+def check_cases(patterns: dict[str, str], rule: Rule) -> None:
+    """Refuses names that are none of the rule's cases.
+
+    Raises:
+        ValueError: there is no such case.
+    """
+    known = ", ".join(f"`{case.name}`" for case in rule.cases)
+    for pattern, case in patterns.items():
+        if not rule.cases:
+            raise ValueError(f"`cases` must be None: {rule.name} has no cases")
+        if case not in rule.by_name:
+            what = f"{case!r}, for {pattern!r} in `cases`, is no case of {rule.name}"
+            raise ValueError(f"{what}: these are {known}")
 
 
 def check_clips(options: dict[str, Any]) -> None:

@@ -4,13 +4,62 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import tensorflow as tf
 
 API = 1
 """The contract between generated files and this runtime."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Case:
+    """Slots and an update for some variables.
+
+    Attributes:
+        name: the name of the case; empty where a rule has only one.
+        when: `(whole, hypers)` to whether it takes a variable that no case before it
+            took; None for all of them.
+        slots: a named tuple, one field for each slot.
+        shapes: for each slot "param", "scalar", "row", "reduced(k)" or "square(k)", k
+            an axis.
+        initial: `(param, hypers)` to the slots before the first step.
+        update: `(grad, param, slots, scalars)` to the new `param` and the new slots;
+            takes a `Whole`, too, where `sees_whole` says so.
+        sees_whole: whether the update looks beyond the rows that it is given.
+        sparse: what an `IndexedSlices` gradient does, "exact" or "lazy".
+        rows_suffice: the least rank of variables of which a row without a gradient
+            stays as it is; None where there is none.
+        as_matrix: whether `initial` and `update` get a variable with all axes but the
+            last folded into one.
+        most_rank: the largest rank of variables that it can take; None for any.
+    """
+
+    name: str = ""
+    when: Callable[[Whole, Any], bool] | None = None
+    slots: type[tuple[Any, ...]]
+    shapes: Sequence[str]
+    initial: Callable[..., Any]
+    update: Callable[..., tuple[tf.Tensor, Any]]
+    sees_whole: bool = False
+    sparse: str = "exact"
+    rows_suffice: int | None = None
+    as_matrix: bool = False
+    most_rank: int | None = None
+
+    @property
+    def slot_names(self) -> tuple[str, ...]:
+        """The names of the slots, in their order."""
+        names: tuple[str, ...] = getattr(self.slots, "_fields")  # noqa: B009
+        return names
+
+    def held_by_row(self, param: tf.Variable) -> tuple[bool, ...]:
+        """Which slots have one row per row of a variable; others are for all rows."""
+        rank = param.shape.rank
+        for_all = ("scalar", "reduced(0)", f"reduced({-rank})")
+        return tuple(shape not in for_all for shape in self.shapes)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -23,16 +72,9 @@ class Rule:
         name: the optimizer's name.
         meaning: hash of hyperparameters, slots and step.
         hypers: a named tuple, one field for each hyperparameter.
-        slots: a named tuple, one field for each slot.
-        shapes: for each slot "param", "scalar", "row" or "reduced(k)", k an axis.
         scalars: `(t, hypers)` to what a step computes once for all variables.
-        initial: `(param, hypers)` to the slots before the first step.
-        update: `(grad, param, slots, scalars)` to the new `param` and the new slots;
-            takes a `Whole`, too, where `sees_whole` says so.
-        sees_whole: whether the update looks beyond the rows that it is given.
-        sparse: what an `IndexedSlices` gradient does, "exact" or "lazy".
-        rows_suffice: the least rank of variables of which a row without a gradient
-            stays as it is; None where there is none.
+        cases: the first that takes a variable updates it; where there are none, the
+            other fields say of all variables what `Case` says of some.
 
     Raises:
         ImportError: the file was generated for another runtime.
@@ -43,14 +85,17 @@ class Rule:
     name: str
     meaning: str
     hypers: type[tuple[Any, ...]]
-    slots: type[tuple[Any, ...]]
-    shapes: Sequence[str]
     scalars: Callable[..., Any]
-    initial: Callable[..., Any]
-    update: Callable[..., tuple[tf.Tensor, Any]]
+    cases: Sequence[Case] = ()
+    slots: type[tuple[Any, ...]] = tuple
+    shapes: Sequence[str] = ()
+    initial: Callable[..., Any] | None = None
+    update: Callable[..., tuple[tf.Tensor, Any]] | None = None
     sees_whole: bool = False
     sparse: str = "exact"
     rows_suffice: int | None = None
+    as_matrix: bool = False
+    most_rank: int | None = None
 
     def __new__(cls, *, api: int = API, spec: str = "", **_: Any) -> Rule:
         """Refuses another contract first: its fields may be others, too."""
@@ -61,11 +106,24 @@ class Rule:
             )
         return super().__new__(cls)
 
+    @cached_property
+    def by_name(self) -> dict[str, Case]:
+        """The cases by name, in their order: a single one without a name if need be."""
+        if self.cases:
+            return {case.name: case for case in self.cases}
+        about = [field.name for field in fields(Case)][2:]  # but for name and `when`
+        return {"": Case(**{name: getattr(self, name) for name in about})}
+
     @property
     def slot_names(self) -> tuple[str, ...]:
-        """The names of the slots, in their order."""
-        names: tuple[str, ...] = getattr(self.slots, "_fields")  # noqa: B009
-        return names
+        """The names of the slots, in their order; cases may share some."""
+        names = [name for case in self.by_name.values() for name in case.slot_names]
+        return tuple(dict.fromkeys(names))
+
+    @property
+    def own_sparse_mode(self) -> str | None:
+        """What an `IndexedSlices` gradient does; None where each case has its own."""
+        return None if self.cases else self.sparse
 
     @property
     def hyper_names(self) -> tuple[str, ...]:
@@ -81,14 +139,12 @@ class Rule:
     @property
     def signature(self) -> dict[str, str]:
         """The rule and its slots: saved state with another one is not restored."""
-        shapes = zip(self.slot_names, self.shapes, strict=True)
-        return {"optimizer": self.name, **dict(shapes)}
-
-    def held_by_row(self, param: tf.Variable) -> tuple[bool, ...]:
-        """Which slots have one row per row of a variable; others are for all rows."""
-        rank = param.shape.rank
-        for_all = ("scalar", "reduced(0)", f"reduced({-rank})")
-        return tuple(shape not in for_all for shape in self.shapes)
+        shapes = {
+            f"{case.name}.{slot}" if case.name else slot: shape
+            for case in self.by_name.values()
+            for slot, shape in zip(case.slot_names, case.shapes, strict=True)
+        }
+        return {"optimizer": self.name, **shapes}
 
 
 class Whole(NamedTuple):

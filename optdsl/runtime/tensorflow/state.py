@@ -7,10 +7,11 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
+from optdsl.runtime.tensorflow.cases import initial_slots, is_lazy
 from optdsl.runtime.tensorflow.groups import Group
 from optdsl.runtime.tensorflow.options import Options
 from optdsl.runtime.tensorflow.rows import read
-from optdsl.runtime.tensorflow.rule import Rule
+from optdsl.runtime.tensorflow.rule import Case
 
 
 class State(NamedTuple):
@@ -18,6 +19,7 @@ class State(NamedTuple):
 
     Attributes:
         param: the variable.
+        case: the name of the rule's case that it is in.
         unrounded: `param` as the rule left it, where that has 16 bits.
         slots: the variables that hold the rule's slots.
         group: which hyperparameters `param` has.
@@ -27,6 +29,7 @@ class State(NamedTuple):
     """
 
     param: tf.Variable
+    case: str
     unrounded: tf.Variable | None
     slots: Any
     group: Group
@@ -52,12 +55,12 @@ def value_of(param: tf.Variable) -> tf.Tensor:
 
 
 def initial_values(
-    rule: Rule, param: tf.Variable, hypers: Any, options: Options
+    case: Case, param: tf.Variable, hypers: Any, options: Options
 ) -> dict[str, tf.Tensor]:
     """What is kept for a variable, by name, before the first step: slots first."""
     value = tf.cast(value_of(param), compute_dtype(param))
     slot_dtype = options["slot_dtype"]
-    slots = rule.initial(value, hypers)._asdict()
+    slots = initial_slots(case, value, hypers)._asdict()
     kept = {name: tf.cast(slots[name], slot_dtype or value.dtype) for name in slots}
     if param.dtype.size < 4 and slot_dtype is None:
         kept["before-rounding"] = value
@@ -65,13 +68,13 @@ def initial_values(
         kept["moving-average"] = value  # what the first update sets it to, too
     if options["gradient_accumulation_steps"] is not None:
         kept["accumulated-gradient"] = tf.zeros_like(value)
-        if options["sparse_mode"] == "lazy" and value.shape.rank > 0:
+        if is_lazy(case, options["sparse_mode"]) and value.shape.rank > 0:
             kept["touched-rows"] = tf.zeros(value.shape[:1], tf.bool)
     return kept
 
 
 def made_state(
-    rule: Rule,
+    case: Case,
     param: tf.Variable,
     group: Group,
     name: str,
@@ -83,8 +86,9 @@ def made_state(
         made = {what: make(f"{name}/{what}", value) for what, value in initial.items()}
     return State(
         param=param,
+        case=case.name,
         unrounded=made.get("before-rounding"),
-        slots=rule.slots(*(made[name] for name in rule.slot_names)),
+        slots=case.slots(*(made[name] for name in case.slot_names)),
         group=group,
         average=made.get("moving-average"),
         accumulator=made.get("accumulated-gradient"),
@@ -108,13 +112,13 @@ def read_param(state: State, at: tf.Tensor | None = None) -> tf.Tensor:
 
 
 def written(
-    rule: Rule, state: State, param: tf.Tensor, slots: Any
+    case: Case, state: State, param: tf.Tensor, slots: Any
 ) -> Iterator[tuple[tf.Variable, tf.Tensor, bool]]:
     """What an update writes: variable, value, whether it has the rows of `param`."""
     yield state.param, param, True
     if state.unrounded is not None:
         yield state.unrounded, param, True
-    yield from zip(state.slots, slots, rule.held_by_row(state.param), strict=True)
+    yield from zip(state.slots, slots, case.held_by_row(state.param), strict=True)
 
 
 def accumulate(grad: Any, state: State) -> None:

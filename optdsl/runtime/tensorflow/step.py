@@ -7,6 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from optdsl.runtime.tensorflow.cases import is_lazy
 from optdsl.runtime.tensorflow.groups import Group, decays, hypers_of, values_of
 from optdsl.runtime.tensorflow.rows import (
     Rows,
@@ -110,21 +111,22 @@ class Step:
         if self.options["gradient_accumulation_steps"] is not None:
             return tf.IndexedSlices(values, grad.indices)
         rows = state.param.shape[0]
-        if self._touches_rows_only(values.shape.rank):
+        if self._touches_rows_only(state):
             if inside_xla():
                 return distinct_rows_of_fixed_size(values, grad.indices, rows)
             return distinct_rows(values, grad.indices)
         return tf.math.unsorted_segment_sum(values, grad.indices, rows)
 
-    def _touches_rows_only(self, rank: int) -> bool:
+    def _touches_rows_only(self, state: State) -> bool:
         """Whether a step leaves the rows without a gradient alone.
 
         In the exact mode that gives what the dense step gives where the rule leaves
         such rows as they are, unless they decay.
         """
-        if self.options["sparse_mode"] == "lazy":
+        case, rank = self.rule.by_name[state.case], state.param.shape.rank
+        if is_lazy(case, self.options["sparse_mode"]):
             return True
-        least = self.rule.rows_suffice
+        least = case.rows_suffice
         return least is not None and rank >= least and not self.decays
 
     def _advance(self, grads: list[Any], given: dict[str, tf.Tensor]) -> None:

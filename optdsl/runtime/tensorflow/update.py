@@ -7,11 +7,12 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
+from optdsl.runtime.tensorflow.cases import ruled
 from optdsl.runtime.tensorflow.groups import Group
 from optdsl.runtime.tensorflow.options import Options
 from optdsl.runtime.tensorflow.replicas import write
 from optdsl.runtime.tensorflow.rows import Rows, as_column, read, write_rows
-from optdsl.runtime.tensorflow.rule import Rule, Whole
+from optdsl.runtime.tensorflow.rule import Case, Rule, Whole
 from optdsl.runtime.tensorflow.state import State, read_param, written
 
 TOGETHER = 8
@@ -71,7 +72,7 @@ class Update:
 
         They are read and written outside of the compiled part: it would use one core.
         """
-        held = self.rule.held_by_row(state.param)
+        held = self.rule.by_name[state.case].held_by_row(state.param)
         at = tf.maximum(grad.ids, 0)
         slots = [
             read(slot, at if by_row else None)
@@ -79,7 +80,8 @@ class Update:
         ]
         targets = self._targets(state)
         dtypes = tuple(variable.dtype for variable, _ in targets)
-        fixed = (tuple(state.param.shape), held, state.group.decays, dtypes)
+        shape = tuple(state.param.shape)
+        fixed = (state.case, shape, held, state.group.decays, dtypes)
         grad = grad._replace(values=self.clipped(grad.values, shared.clip))
         new = self.part(grad[:2], read_param(state, at), slots, shared, *fixed)
         for (variable, by_row), value in zip(targets, new, strict=True):
@@ -91,7 +93,7 @@ class Update:
     def _targets(self, state: State) -> list[tuple[tf.Variable, bool]]:
         """What an update of rows writes, and whether by row."""
         unrounded = [] if state.unrounded is None else [(state.unrounded, True)]
-        held = self.rule.held_by_row(state.param)
+        held = self.rule.by_name[state.case].held_by_row(state.param)
         return [(state.param, True), *unrounded, *zip(state.slots, held, strict=True)]
 
     def averages(self, states: Iterable[State], t: tf.Tensor) -> None:
@@ -124,8 +126,10 @@ class Update:
         slots = [read(slot) for slot in state.slots]
         seen = Whole(tuple(state.param.shape), touched)
         param = read_param(state)
-        param, new = self._ruled(grad, param, slots, state.group.decays, shared, seen)
-        for variable, value, by_row in written(self.rule, state, param, new):
+        case = self.rule.by_name[state.case]
+        decays = state.group.decays
+        param, new = self._ruled(case, grad, param, slots, decays, shared, seen)
+        for variable, value, by_row in written(case, state, param, new):
             if touched is None:
                 write(variable, value)
             else:
@@ -134,6 +138,7 @@ class Update:
 
     def _ruled(
         self,
+        case: Case,
         grad: tf.Tensor,
         param: tf.Tensor,
         slots: Iterable[tf.Tensor],
@@ -146,10 +151,8 @@ class Update:
         param = tf.cast(param, dtype)
         if shared.decay is not None and decays:
             param = param - shared.decay * param
-        values = self.rule.slots(*(tf.cast(slot, dtype) for slot in slots))
-        if self.rule.sees_whole:
-            return self.rule.update(grad, param, values, shared.scalars, seen)
-        return self.rule.update(grad, param, values, shared.scalars)
+        values = case.slots(*(tf.cast(slot, dtype) for slot in slots))
+        return ruled(case, grad, param, values, shared.scalars, seen)
 
     def _part(
         self,
@@ -157,6 +160,7 @@ class Update:
         param: tf.Tensor,
         slots: Sequence[tf.Tensor],
         shared: Shared,
+        name: str,
         shape: tuple[int, ...],
         held: tuple[bool, ...],
         decays: bool,
@@ -169,6 +173,7 @@ class Update:
             param: the same rows of the variable.
             slots: its slots, or the same rows of them.
             shared: what the variables share.
+            name: the name of the rule's case that the variable is in.
             shape: the shape of the whole variable.
             held: which slots have a row for each of its rows.
             decays: whether it takes part in weight decay.
@@ -178,7 +183,8 @@ class Update:
         shared = shared.cast(values.dtype)
         named = as_column(ids >= 0, values)
         seen = Whole(shape, named)
-        param, new = self._ruled(values, param, slots, decays, shared, seen)
+        case = self.rule.by_name[name]
+        param, new = self._ruled(case, values, param, slots, decays, shared, seen)
         some = tf.reduce_any(named)  # a gradient that names no row changes nothing
         kept = [
             value if by_row else tf.where(some, value, tf.cast(old, value.dtype))
@@ -223,4 +229,5 @@ def _shape(variable: tf.Variable) -> tuple[Any, ...]:
 def _kind(pair: tuple[tf.Tensor, State]) -> tuple[Any, ...]:
     """What decides which program updates a variable."""
     state = pair[1]
-    return (*_shape(state.param), state.group, state.touched is None)
+    touched = state.touched is None
+    return (*_shape(state.param), state.case, state.group, touched)
