@@ -7,6 +7,7 @@ from typing import assert_never
 from optdsl import ir, syntax
 from optdsl.check.decls import check_macros, declare, hyper_of, slots_of
 from optdsl.check.names import why_reserved_class
+from optdsl.check.paths import not_updated
 from optdsl.check.scope import Budget, Names, Place, Reporter, Scope
 from optdsl.check.step import check_step, updates_param
 from optdsl.diagnostics import Diagnostic
@@ -86,13 +87,8 @@ def _step(
     for extra in steps[1:]:
         help_ = "write all statements in one block"
         report.error("duplicate-name", extra.span, "there is a `step:` already", help_)
-    if not any(updates_param(step.body) for step in steps):
-        report.error(
-            "not-updated",
-            steps[0].span,
-            "this step never updates `param`",
-            "add `param <- …`, for example `param <- param - learning_rate * grad`",
-        )
+    if not any(updates_param(step.body, always=True) for step in steps):
+        report.add(not_updated(steps[0]))
     return check_step(steps[0].body, Scope(names, report, budget, Place.STEP, set()))
 
 

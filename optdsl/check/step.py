@@ -86,8 +86,9 @@ def _assigned(body: tuple[syntax.Stmt, ...]) -> Iterator[str]:
                 pass
 
 
-def updates_param(body: tuple[syntax.Stmt, ...]) -> bool:
-    """Whether some path updates `param`, or might: an unsupported statement could."""
+def updates_param(body: tuple[syntax.Stmt, ...], always: bool = False) -> bool:
+    """Whether some path updates `param`, or `always` every one; an unsupported statement might."""
+    both = all if always else any
     for statement in body:
         match statement:
             case syntax.Update(target) | syntax.Assign(target) if target.text == "param":
@@ -95,7 +96,7 @@ def updates_param(body: tuple[syntax.Stmt, ...]) -> bool:
             case syntax.Unsupported():
                 return True
             case syntax.When(_, then, otherwise):
-                if updates_param(then) or updates_param(otherwise):
+                if both(updates_param(branch, always) for branch in (then, otherwise)):
                     return True
             case _:
                 pass

@@ -189,17 +189,23 @@ ERRORS = (
     ),
     error(
         "not-updated",
-        """A step must update `param` on some path: an optimizer that does not is no optimizer.""",
+        """A path through a step does not update `param`: every one must, so that none is forgotten.
+        A path that leaves the variable as it is says so, with `param <- param`.""",
         """
         slot m
         step:
             m <- m + grad
+            when t % 4 == 0:
+                param <- param - 0.1 * m
         """,
         """
         slot m
         step:
             m <- m + grad
-            param <- param - 0.1 * m
+            when t % 4 == 0:
+                param <- param - 0.1 * m
+            otherwise:
+                param <- param
         """,
     ),
     error(
