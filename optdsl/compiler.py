@@ -179,7 +179,7 @@ def compile_bytes(data: bytes, name: str) -> Compiled:
 
 def compile_source(source: SourceFile) -> Compiled:
     """Compiles a text: parse, check, analyse. Never raises on a bad specification."""
-    from optdsl import check, parse  # Lark is needed here only
+    from optdsl import allowances, check, parse  # Lark is needed here only
     from optdsl.analysis import Facts
 
     reading = parse.read(source)
@@ -188,11 +188,12 @@ def compile_source(source: SourceFile) -> Compiled:
         if reading.rest is not None:
             diagnostics += _beyond_doubt(source, reading.doubtful, check.check(reading.rest)[1])
         return Compiled(source, None, None, ordered(diagnostics))
+    allowed, wrong = allowances.read(source, spec.comments)
     optimizer, found = check.check(spec)
-    diagnostics += found
+    diagnostics += wrong + found
     if optimizer is None or _has_error(diagnostics):
         return Compiled(source, spec, None, ordered(diagnostics))
-    facts = Facts(optimizer, source)
+    facts = Facts(optimizer, source, allowed)
     return Compiled(source, spec, facts, ordered(diagnostics + facts.warnings))
 
 

@@ -51,6 +51,7 @@ def _sections(facts: Facts) -> list[list[str]]:
         _once(case, optimizer.hypers),
         _sparse(case.sparse, known.sparsity),
         _domain(known.domain, facts.source),
+        _allowed(facts),
     )
     return [section for section in sections if section]
 
@@ -184,6 +185,14 @@ def _domain(report: DomainReport, source: SourceFile) -> list[str]:
                 _INDENT * 2,
             )
     return lines
+
+
+def _allowed(facts: Facts) -> list[str]:
+    """The warnings that the writer allows, with the reasons."""
+    lines = []
+    for it in facts.allowed:
+        lines += _wrapped(f"line {it.line}: {it.code}: {it.reason}", _INDENT, _INDENT * 2)
+    return ["Allowed", *lines] if lines else []
 
 
 _SIGNS = {op.name: op.symbol for op in OPS.values() if op.symbol}

@@ -242,6 +242,21 @@ ERRORS = (
         """,
     ),
     error(
+        "bad-allowance",
+        """A comment that begins with `# allow:` allows nothing: it names no warning, or an error,
+        which cannot be allowed, or it gives no reason. It stands at the end of the line with the
+        warning, or alone on the line before, and says why all is well.""",
+        """
+        step:
+            param <- param - 0.1 * grad / abs(grad)  # allow: division-by-zero
+        """,
+        """
+        step:
+            # allow: division-by-zero: the loss adds noise to every gradient
+            param <- param - 0.1 * grad / abs(grad)
+        """,
+    ),
+    error(
         "unsupported",
         """The language has this construct, and this version of the compiler does not build it yet:
         `case`, `eval`, `repeat`, `regrad`, the shapes `square` and `global`, sums across variables
