@@ -75,9 +75,10 @@ class CaseFacts:
     @cached_property
     def program(self) -> Program:
         """The step as a list of values."""
+        from optdsl.analysis.relations import related
         from optdsl.analysis.values import flatten
 
-        return flatten(self.case)
+        return related(flatten(self.case))
 
     @cached_property
     def invariants(self) -> dict[str, Interval]:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import assert_never
 
 from optdsl import ir
+from optdsl.analysis.sums import Relation
 from optdsl.ops import OPS
 from optdsl.records import record
 
@@ -71,7 +72,8 @@ class Program:
     """A step, flat. Context 0 assumes nothing.
 
     `initial` and `final` give the nodes of the slots (and of `param`) before the first step and
-    after a step; `inputs` the node of each name as the step begins.
+    after a step; `inputs` the node of each name as the step begins. `relations` are by context and
+    node.
     """
 
     nodes: tuple[Node, ...]
@@ -81,6 +83,7 @@ class Program:
     inputs: dict[str, int]
     initial: dict[str, int]
     final: dict[str, int]
+    relations: dict[tuple[int, int], Relation]
 
     def below(self, node: int) -> Iterator[int]:
         """A node and everything it is computed from, each once."""
@@ -127,6 +130,7 @@ class _Builder:
             self.inputs,
             initial,
             final,
+            {},
         )
 
     def number(self, node: Node) -> int:
