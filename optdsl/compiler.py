@@ -14,6 +14,7 @@ from optdsl.records import record, replace
 from optdsl.source import SourceFile
 
 if TYPE_CHECKING:
+    from optdsl.allowances import Allowance
     from optdsl.analysis import Facts
     from optdsl.interpreter import HyperValue, Reference
     from optdsl.passes.lowering import Lowered
@@ -192,7 +193,7 @@ def compile_bytes(data: bytes, name: str) -> Compiled:
 
 def compile_source(source: SourceFile) -> Compiled:
     """Compiles a text: parse, check, analyse. Never raises on a bad specification."""
-    from optdsl import check, parse  # Lark is needed here only
+    from optdsl import allowances, check, parse  # Lark is needed here only
     from optdsl.analysis import Facts
 
     reading = parse.read(source)
@@ -201,26 +202,41 @@ def compile_source(source: SourceFile) -> Compiled:
         if reading.rest is not None:
             diagnostics += _beyond_doubt(source, reading.doubtful, check.check(reading.rest)[1])
         return Compiled(source, None, None, ordered(diagnostics))
+    allowed, wrong = allowances.read(source, spec.comments)
     if spec.composed is not None or spec.wrapper:
-        return _compile_composed(source, spec)
+        return _compile_composed(source, spec, allowed, wrong)
     optimizer, found = check.check(spec)
-    diagnostics += found
+    diagnostics += wrong + found
     if optimizer is None or _has_error(diagnostics):
         return Compiled(source, spec, None, ordered(diagnostics))
-    facts = Facts(optimizer, source)
+    facts = Facts(optimizer, source, allowed)
     return Compiled(source, spec, facts, ordered(diagnostics + facts.warnings))
 
 
-def _compile_composed(source: SourceFile, spec: syntax.Spec) -> Compiled:
-    """Compiles a composition; or a wrapper, around plain gradient descent."""
+def _compile_composed(
+    source: SourceFile,
+    spec: syntax.Spec,
+    allowed: tuple[Allowance, ...],
+    wrong: tuple[Diagnostic, ...],
+) -> Compiled:
+    """Compiles a composition; or a wrapper, around plain gradient descent.
+
+    What a part allows is allowed here, too; whether it has to be is said where the part is checked.
+    """
     from optdsl.analysis import Facts
     from optdsl.composition import around_plain, compose
 
-    optimizer, whole, errors = (around_plain if spec.wrapper else compose)(source, spec)
-    if optimizer is None:
-        return Compiled(whole, spec, None, ordered(errors))
-    facts = Facts(optimizer, whole)
-    return Compiled(whole, spec, facts, ordered(facts.warnings))
+    made = (around_plain if spec.wrapper else compose)(source, spec)
+    if made.rule is None or wrong:
+        return Compiled(made.source, spec, None, ordered(wrong + made.errors))
+    facts = Facts(made.rule, made.source, (*allowed, *made.allowed))
+    own = len(source.text)
+    warnings = (
+        found
+        for found in facts.warnings
+        if found.code != "unused-allowance" or found.span.start < own
+    )
+    return Compiled(made.source, spec, facts, ordered(warnings))
 
 
 def _beyond_doubt(

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from optdsl import ir, parse, syntax
+from optdsl import allowances, ir, parse, syntax
+from optdsl.allowances import Allowance
 from optdsl.check import check
 from optdsl.check.decls import signed
 from optdsl.check.scope import Reporter
@@ -15,7 +16,7 @@ from optdsl.compose import CompositionError, fixed, with_default, wrapped
 from optdsl.diagnostics import Diagnostic
 from optdsl.inputs import part, read, specs_in
 from optdsl.intervals import Interval
-from optdsl.records import replace
+from optdsl.records import record, replace
 from optdsl.resources import spec_names, wrapper_names
 from optdsl.source import Part, SourceFile, Span
 
@@ -28,11 +29,18 @@ optimizer Plain:
 """
 """The rule that a wrapper is looked at around, where there is none."""
 
-Checked = tuple[ir.Optimizer | None, SourceFile, tuple[Diagnostic, ...]]
-"""A rule, the texts that it is from, and the errors."""
+
+@record
+class Composition:
+    """A rule, unless there are errors; the texts that it is from, and what is allowed in them."""
+
+    rule: ir.Optimizer | None
+    source: SourceFile
+    errors: tuple[Diagnostic, ...] = ()
+    allowed: tuple[Allowance, ...] = ()
 
 
-def compose(source: SourceFile, spec: syntax.Spec) -> Checked:
+def compose(source: SourceFile, spec: syntax.Spec) -> Composition:
     """The rule that a composition means."""
     assert spec.composed is not None
     files = _Files(source, Path(source.name))
@@ -42,19 +50,19 @@ def compose(source: SourceFile, spec: syntax.Spec) -> Checked:
         if rule is not None and spec.doc is not None:
             rule = replace(rule, doc=spec.doc.text)
     errors = (*files.found, *files.report.errors())
-    return (None if errors else rule), files.source, errors
+    return Composition(None if errors else rule, files.source, errors, tuple(files.allowed))
 
 
-def around_plain(source: SourceFile, spec: syntax.Spec) -> Checked:
+def around_plain(source: SourceFile, spec: syntax.Spec) -> Composition:
     """The rule that a wrapper makes of plain gradient descent: what can be said of it alone."""
     wrapper, errors = check_wrapper(spec)
     if wrapper is None:
-        return None, source, errors
+        return Composition(None, source, errors)
     files = _Files(source, Path(source.name))
     plain = files.checked(SourceFile("<gradient descent>", PLAIN))
     assert isinstance(plain, ir.Optimizer)
     stem = Path(source.name).stem
-    return replace(wrapped(wrapper, stem, plain), name=spec.name.text), files.source, ()
+    return Composition(replace(wrapped(wrapper, stem, plain), name=spec.name.text), files.source)
 
 
 def _text(path: Path) -> SourceFile:
@@ -70,6 +78,7 @@ class _Files:
         self.within = (*within, path.resolve())
         self.report = Reporter()
         self.found: tuple[Diagnostic, ...] = ()
+        self.allowed: list[Allowance] = []
 
     def composed(self, composed: syntax.Composed) -> ir.Optimizer | None:
         """The rule of a composition; None where something is reported."""
@@ -122,6 +131,9 @@ class _Files:
         reading = parse.read(file)
         made: ir.Optimizer | ir.Wrapper | None = None
         found, text, parts = reading.found, file.text, file.parts
+        allowed: list[Allowance] = []
+        if reading.spec is not None:
+            allowed += allowances.read(file, reading.spec.comments)[0]
         if reading.spec is not None and reading.spec.composed is not None:
             files = _Files(file, Path(file.name), self.within)
             made = files.composed(reading.spec.composed)
@@ -130,11 +142,13 @@ class _Files:
                 made = _changed(named, reading.spec, files.report)
             found = (*files.found, *files.report.errors())
             text, parts = files.source.text, files.source.parts
+            allowed += files.allowed
         elif reading.spec is not None and reading.spec.wrapper:
             made, found = check_wrapper(reading.spec)
         elif reading.spec is not None:
             made, found = check(reading.spec)
-        start = len(self.source.text) + 1
+        start, lines = len(self.source.text) + 1, self.source.text.count("\n") + 1
+        self.allowed += (replace(_moved(each, start), line=each.line + lines) for each in allowed)
         own = (Part(start, file.name), *(Part(start + p.start, p.name) for p in parts))
         joined = f"{self.source.text}\n{text}"
         self.source = SourceFile(self.source.name, joined, (*self.source.parts, *own))

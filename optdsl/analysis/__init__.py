@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from optdsl import ir
+from optdsl.allowances import Allowance, silence
 from optdsl.diagnostics import Diagnostic
 from optdsl.source import SourceFile
 
@@ -19,18 +20,22 @@ if TYPE_CHECKING:
 
 
 class Facts:
-    """What is known of an optimizer; `source` is where it was written."""
+    """What is known of an optimizer; `source` is where it was written, `allowed` what it allows."""
 
-    def __init__(self, optimizer: ir.Optimizer, source: SourceFile) -> None:
+    def __init__(
+        self, optimizer: ir.Optimizer, source: SourceFile, allowed: tuple[Allowance, ...] = ()
+    ) -> None:
         self.optimizer = optimizer
         self.source = source
+        self.allowed = allowed
         self.cases = tuple(CaseFacts(case, optimizer.hypers, source) for case in optimizer.cases)
 
     @property
     def warnings(self) -> tuple[Diagnostic, ...]:
-        """What the analyses warn of."""
+        """What the analyses warn of, without what is allowed."""
         domains = (finding for case in self.cases for finding in case.domain.diagnostics)
-        return (*self.other_rate, *self.unused, *domains)
+        found = (*self.other_rate, *self.unused, *domains)
+        return silence(self.source, self.allowed, found)
 
     def summary(self) -> dict[str, object]:
         """What there is to say of each case: how values are bounded, sparsity and cost."""
@@ -70,9 +75,10 @@ class CaseFacts:
     @cached_property
     def program(self) -> Program:
         """The step as a list of values."""
+        from optdsl.analysis.relations import related
         from optdsl.analysis.values import flatten
 
-        return flatten(self.case)
+        return related(flatten(self.case))
 
     @cached_property
     def invariants(self) -> dict[str, Interval]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from math import inf
 
 from optdsl import intervals as iv
+from optdsl.analysis.sums import bounds
 from optdsl.analysis.values import Compute, Enter, Node, Program
 from optdsl.intervals import Interval
 from optdsl.ops import OPS
@@ -59,6 +60,9 @@ class Ranges:
         known = self.program.nodes[node]
         args = [self.at(arg, where) for arg, where in zip(known.args, contexts, strict=True)]
         result = self._transfer(known, args)
+        if result is not UNDEFINED and (relation := self.program.relations.get((context, node))):
+            related = bounds(relation, lambda atom: self.at(atom, context))
+            result = iv.intersection(result, related)
         if result is UNDEFINED:
             self.tables[context][node] = result
             return

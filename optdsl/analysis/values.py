@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import assert_never
 
 from optdsl import ir
+from optdsl.analysis.sums import Relation
 from optdsl.ops import OPS
 from optdsl.records import record, replace
 
@@ -86,7 +87,7 @@ class Program:
 
     `initial` and `final` give the nodes of the slots (and of `param`) before the first step and
     after a step; `inputs` the node of each name as the step begins, and of what is `carried` as a
-    round does.
+    round does. `relations` are by context and node.
     """
 
     nodes: tuple[Node, ...]
@@ -97,6 +98,7 @@ class Program:
     initial: dict[str, int]
     final: dict[str, int]
     carried: tuple[Carried, ...]
+    relations: dict[tuple[int, int], Relation]
 
     def below(self, node: int) -> Iterator[int]:
         """A node and everything it is computed from, each once."""
@@ -147,6 +149,7 @@ class _Builder:
             initial,
             final,
             tuple(self.carried),
+            {},
         )
 
     def number(self, node: Node) -> int:

@@ -37,24 +37,27 @@ def updated_in_repeats(body: tuple[syntax.Stmt, ...], *, inside: bool = False) -
                 pass
 
 
-def updates_param(body: tuple[syntax.Stmt, ...], positive: AbstractSet[str]) -> bool:
-    """Whether some path updates `param`, or might: an unsupported statement could.
+def updates_param(
+    body: tuple[syntax.Stmt, ...], positive: AbstractSet[str], *, always: bool = False
+) -> bool:
+    """Whether some path updates `param`, or `always` every one; an unsupported statement might.
 
     A `repeat` counts if it has a round in any case: `positive` are hyperparameters that say so.
     """
+    both = all if always else any
     for statement in body:
         match statement:
             case syntax.Update(target) | syntax.Assign(target) if target.text == "param":
                 return True  # `param = …` is an error of its own
-            case syntax.Unsupported():
+            case syntax.Unsupported() | syntax.Inner():
                 return True
             case syntax.When(_, then, otherwise):
-                if updates_param((*then, *otherwise), positive):
+                if both(updates_param(each, positive, always=always) for each in (then, otherwise)):
                     return True
             case syntax.Repeat(count, inner):
                 certain = count.text if isinstance(count, syntax.Number | syntax.Name) else "0"
                 some = certain in positive or (certain.isdigit() and int(certain) > 0)
-                if some and updates_param(inner, positive):
+                if some and updates_param(inner, positive, always=always):
                     return True
             case _:
                 pass

@@ -8,6 +8,7 @@ from optdsl import ir, syntax
 from optdsl.check.assigned import updates_param
 from optdsl.check.decls import declare_slots, report_reserved, slots_of
 from optdsl.check.expr import infer_whole
+from optdsl.check.paths import not_updated
 from optdsl.check.scope import Budget, Names, Place, Reporter, Scope
 from optdsl.check.shapes import describe_kind
 from optdsl.check.step import check_step
@@ -211,13 +212,8 @@ def _step(own: Block, names: Names, report: Reporter, budget: Budget) -> tuple[i
     for extra in own.steps[1:]:
         help_ = "write all statements in one block"
         report.error("duplicate-name", extra.span, "there is a `step:` already", help_)
-    if not any(updates_param(step.body, names.positive) for step in own.steps):
-        report.error(
-            "not-updated",
-            own.steps[0].span,
-            "this step never updates `param`",
-            "add `param <- …`, for example `param <- param - learning_rate * grad`",
-        )
+    if not any(updates_param(step.body, names.positive, always=True) for step in own.steps):
+        report.add(not_updated(own.steps[0], names.positive))
     return check_step(own.steps[0].body, Scope(names, report, budget, Place.STEP, set()))
 
 

@@ -54,8 +54,11 @@ class Reporter:
         notes: tuple[str, ...] = (),
     ) -> None:
         """Adds one error."""
-        diagnostic = Diagnostic(code, Severity.ERROR, message, span, notes, help)
-        self.found.setdefault((code, span, message), diagnostic)
+        self.add(Diagnostic(code, Severity.ERROR, message, span, notes, help))
+
+    def add(self, error: Diagnostic) -> None:
+        """Adds one error that is made already."""
+        self.found.setdefault((error.code, error.span, error.message), error)
 
     def errors(self) -> tuple[Diagnostic, ...]:
         """All that was found, in the order of the text."""

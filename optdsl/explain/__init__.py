@@ -49,6 +49,7 @@ def _sections(facts: Facts) -> list[list[str]]:
     else:
         step, state, *rest = parts[0]
         sections = [step, _hypers(optimizer), state, _once(optimizer), *rest]
+    sections.append(_allowed(facts))
     return [title_lines, *(section for section in sections if section)]
 
 
@@ -210,6 +211,14 @@ def _domain(report: DomainReport, source: SourceFile) -> list[str]:
                 _INDENT * 2,
             )
     return lines
+
+
+def _allowed(facts: Facts) -> list[str]:
+    """The warnings that the writer allows, with the reasons."""
+    lines = []
+    for it in facts.allowed:
+        lines += _wrapped(f"line {it.line}: {it.code}: {it.reason}", _INDENT, _INDENT * 2)
+    return ["Allowed", *lines] if lines else []
 
 
 _SIGNS = {op.name: op.symbol for op in OPS.values() if op.symbol}

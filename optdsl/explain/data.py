@@ -20,6 +20,9 @@ def data(facts: Facts) -> dict[str, Any]:
         "doc": optimizer.doc.strip(),
         "file": facts.source.name,
         "hyperparameters": [_hyper(hyper) for hyper in optimizer.hypers],
+        "allowed": [
+            {"code": it.code, "line": it.line, "reason": it.reason} for it in facts.allowed
+        ],
         "cases": [
             {
                 "name": known.case.name,

@@ -189,17 +189,23 @@ ERRORS = (
     ),
     error(
         "not-updated",
-        """A step must update `param` on some path: an optimizer that does not is no optimizer.""",
+        """A path through a step does not update `param`: every one must, so that none is forgotten.
+        A path that leaves the variable as it is says so, with `param <- param`.""",
         """
         slot m
         step:
             m <- m + grad
+            when t % 4 == 0:
+                param <- param - 0.1 * m
         """,
         """
         slot m
         step:
             m <- m + grad
-            param <- param - 0.1 * m
+            when t % 4 == 0:
+                param <- param - 0.1 * m
+            otherwise:
+                param <- param
         """,
     ),
     error(
@@ -254,6 +260,21 @@ ERRORS = (
         case rest:
             step:
                 param <- param - 0.1 * grad
+        """,
+    ),
+    error(
+        "bad-allowance",
+        """A comment that begins with `# allow:` allows nothing: it names no warning, or an error,
+        which cannot be allowed, or it gives no reason. It stands at the end of the line with the
+        warning, or alone on the line before, and says why all is well.""",
+        """
+        step:
+            param <- param - 0.1 * grad / abs(grad)  # allow: division-by-zero
+        """,
+        """
+        step:
+            # allow: division-by-zero: the loss adds noise to every gradient
+            param <- param - 0.1 * grad / abs(grad)
         """,
     ),
     error(

@@ -108,4 +108,18 @@ WARNINGS = (
             param <- param - 0.1 * sqrt(abs(m))
         """,
     ),
+    warning(
+        "unused-allowance",
+        """An allowance silences nothing: the warning is gone, or stands in another line. Whoever
+        reads the rule should not have to wonder what was wrong there.""",
+        """
+        step:
+            # allow: division-by-zero: the gradient is never 0
+            param <- param - 0.1 * grad / (abs(grad) + 1)
+        """,
+        """
+        step:
+            param <- param - 0.1 * grad / (abs(grad) + 1)
+        """,
+    ),
 )

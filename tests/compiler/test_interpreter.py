@@ -92,6 +92,8 @@ def test_when_runs_one_branch_and_joins_locals() -> None:
         "    x = sum(grad)",
         "when flag and n % 2 == 1:",
         "    param <- param + x",
+        "otherwise:",
+        "    param <- param",
         declarations="    slot s: scalar\n    hyper flag: bool = true\n    hyper n: int = 3",
     )
     reference = Reference(checked(text))
@@ -109,6 +111,7 @@ def test_an_undecided_condition_gives_the_union_of_both_branches() -> None:
         "when sum(grad) * 0.1 > 0.1:",
         "    param <- param + 1",
         "otherwise:",
+        "    param <- param",
         "    s <- 1",
         declarations="    slot s: scalar",
     )

@@ -9,6 +9,8 @@ from optdsl.analysis.unused import unused
 from optdsl.check import check
 from optdsl.source import SourceFile
 
+OTHERWISE = "        otherwise:\n            param <- param"
+
 
 def warnings(text: str) -> list[tuple[str, str]]:
     """Code and marked text of each warning."""
@@ -28,7 +30,7 @@ def warnings(text: str) -> list[tuple[str, str]]:
         ("hyper a = 1\n    slot m = a", "m <- m + grad\n        param <- param - m"),
         (
             "hyper a: bool = true",
-            "when a:\n            param <- param - grad",
+            f"when a:\n            param <- param - grad\n{OTHERWISE}",
         ),
         ("hyper a = 1\n    def f(x) = a * x", "param <- param - f(grad)"),
         ("slot m", "param <- param - m\n        m <- m + grad"),
@@ -39,7 +41,7 @@ def warnings(text: str) -> list[tuple[str, str]]:
         ),
         (
             "slot m: scalar",
-            "m <- norm(grad)\n        when m > 1:\n            param <- param - grad",
+            f"m <- norm(grad)\n        when m > 1:\n            param <- param - grad\n{OTHERWISE}",
         ),
         ("slot start = param", "param <- start - grad"),
         (
