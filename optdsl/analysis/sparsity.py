@@ -70,11 +70,13 @@ def sparsity(case: ir.Case, ranges: Ranges) -> Sparsity:
 # --- rows that need other rows -------------------------------------------------------------------
 
 
-def _local_rank(axis: int | str | None) -> int:
+def _local_rank(axis: ir.Axis | None) -> int:
     """The smallest rank for which a reduction over `axis` stays inside a row; 0 where none does."""
     if axis is None or axis == 0:
         return 0
-    return 1 - axis if isinstance(axis, int) and axis < 0 else 1
+    if isinstance(axis, int):
+        return 1 - axis if axis < 0 else 1
+    return 1 if ir.kept(axis) == 0 else 0
 
 
 def _row_rank(slot: ir.Slot) -> int:
@@ -82,6 +84,8 @@ def _row_rank(slot: ir.Slot) -> int:
     match slot.shape:
         case ir.SlotShape.SCALAR:
             return 0
+        case ir.SlotShape.KEEP:
+            return 1 if slot.axis == 0 else 0
         case ir.SlotShape.PARAM | ir.SlotShape.ROW:
             return 1
         case ir.SlotShape.REDUCED:

@@ -28,7 +28,7 @@ class Node:
 
     op: str
     args: tuple[int, ...]
-    data: float | int | bool | str | None
+    data: float | int | bool | str | ir.But | None
     type: ir.Type
 
 
@@ -261,7 +261,8 @@ class _Builder:
             self.lower(arg, where, env) for arg, where in zip(expr.args, inside, strict=True)
         )
         literal = self.nodes[args[0]]
-        if expr.op == "real" and literal.op == "const" and literal.data is not None:
+        if expr.op == "real" and literal.op == "const":
+            assert isinstance(literal.data, int | float)
             return self.const(float(literal.data), expr.type)
         node = self.number(Node(expr.op, args, expr.axis, expr.type))
         self.compute(context, node, inside)

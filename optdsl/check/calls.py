@@ -18,7 +18,7 @@ def apply(
     op: Op,
     written: tuple[syntax.Expr, ...],
     values: tuple[ir.Expr | None, ...],
-    axis: int | str | None,
+    axis: ir.Axis | None,
     span: Span,
     scope: Scope,
 ) -> ir.Expr | None:
@@ -79,7 +79,7 @@ def _reduction(
     op: Op,
     written: tuple[syntax.Expr, ...],
     args: _Args,
-    axis: int | str | None,
+    axis: ir.Axis | None,
     span: Span,
     scope: Scope,
 ) -> ir.Expr | None:

@@ -253,11 +253,11 @@ _BAD = "bad axis"
 
 def _axis(
     call: syntax.CallExpr, params: tuple[str, ...], reduction: bool, scope: Scope
-) -> int | str | None:
-    """The axis of a call: an int, "row", None where none is given, `_BAD` where one is reported."""
+) -> ir.Axis | None:
+    """The axis of a call, None where none is given, `_BAD` where one is reported."""
     if not reduction:
         return _BAD if _has_keywords(call, params, scope) else None
-    axis: int | str | None = None
+    axis: ir.Axis | None = None
     for position, keyword in enumerate(call.keywords):
         if keyword.name.text != "axis":
             scope.error(
@@ -270,12 +270,22 @@ def _axis(
         elif position > 0:
             scope.error("bad-argument", keyword.span, "`axis` is given twice", "keep one of them")
             axis = _BAD
-        elif isinstance(keyword.value, syntax.Name) and keyword.value.text == "row":
-            axis = "row"
         else:
-            found = axis_number(keyword.value, scope.report, "`axis` takes", " or `row`")
-            axis = _BAD if found is None else found
+            axis = _axis_value(keyword.value, scope.report)
     return axis
+
+
+def _axis_value(expr: syntax.Expr, report: Reporter) -> ir.Axis:
+    """What `axis=` is given: a number, `row`, `column` or `but(k)`; `_BAD`, reported, if not."""
+    match expr:
+        case syntax.Name("row" | "column" as several):
+            return several
+        case syntax.CallExpr(syntax.Ident("but"), (only,), ()):
+            left_out = axis_number(only, report, "`but` takes")
+            return _BAD if left_out is None else ir.But(left_out)
+        case _:
+            found = axis_number(expr, report, "`axis` takes", ", `row`, `column` or `but(k)`")
+            return _BAD if found is None else found
 
 
 def axis_number(expr: syntax.Expr, report: Reporter, who: str, other: str = "") -> int | None:

@@ -77,7 +77,7 @@ RUNTIME = frozenset(
     KerasOptimizer Kind Layout Mapping Matched ModuleClass ModuleOptimizer NamedTuple NoRate
     NotAcceptedError Number OPTIONS Option Options OptionsWithoutDecay Plan Rate Real Renaming
     Rows Rule Saved Sequence Setting Shared State Step TOGETHER TypeVar TypedDict Unpack
-    Update Whole accepted accumulate alike as_column as_gradient axes cast check_change
+    Update Whole accepted accumulate alike as_column as_gradient axes cast cbrt check_change
     check_clips check_gradient check_replica compute_dtype contextlib dataclass describe
     described distinct_rows distinct_rows_of_fixed_size expanded filled float64 floating_dtype
     get_type_hints initial_values inside_xla inspect json keras_class known listed

@@ -216,7 +216,7 @@ def _surface(expr: ir.Expr) -> syntax.Expr:
 
 
 def _surface_call(
-    op: str, args: tuple[syntax.Expr, ...], axis: int | str | None, expr: ir.Call
+    op: str, args: tuple[syntax.Expr, ...], axis: ir.Axis | None, expr: ir.Call
 ) -> syntax.Expr:
     span, known = expr.span, OPS[op]
     match known.form:

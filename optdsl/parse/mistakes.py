@@ -173,7 +173,10 @@ def _wanted(tokens: tuple[Token, ...], before: Token, accepts: set[str]) -> tupl
     if before.type == "COLON" and first == "HYPER":
         return "`int` or `bool` after `:`", "a default value stands after `=`"
     if before.type == "COLON" and first == "SLOT":
-        return "a shape after `:`", "the shapes are `param`, `scalar`, `row` and `reduced(k)`"
+        return (
+            "a shape after `:`",
+            "the shapes are `param`, `scalar`, `row`, `reduced(k)` and `keep(k)`",
+        )
     for wanted in ("EQUAL", "COLON", "NUMBER", "LPAR", "NAME"):
         part = _PARTS.get((first, wanted)) if wanted in accepts else None
         if part and not (wanted in ("NUMBER", "NAME") and {"NUMBER", "NAME"} <= accepts):

@@ -71,7 +71,7 @@ class Source:
     @property
     def taken(self) -> frozenset[str]:
         """Names that a generated function has, which no name of a specification can be."""
-        return _PARAMETERS | set(HELPERS) | set(self.target.reductions.values())
+        return _PARAMETERS | {*HELPERS, *self.target.carried, *self.target.reductions.values()}
 
     def spelled(self, name: str) -> str:
         """A name of the specification in a generated function."""
@@ -185,6 +185,8 @@ def _initial_form(slot: Slot, writes: Writer) -> Form:
             like = call(here.helper("reduced"), "param", '"row"')
         case SlotShape.REDUCED:
             like = call(here.helper("reduced"), "param", str(slot.axis))
+        case SlotShape.KEEP:
+            like = call(here.helper("reduced"), "param", f'"but({slot.axis})"')
         case _:
             assert_never(slot.shape)
     if zero:

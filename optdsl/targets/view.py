@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from optdsl.analysis import Facts
 from optdsl.analysis.sparsity import Sparsity
-from optdsl.ir import Hyper, Kind, Optimizer, Slot, SlotShape
+from optdsl.ir import Hyper, Kind, Optimizer, Slot
 from optdsl.meaning import meaning
 from optdsl.passes.lowering import Lowered, lowered_cases
 from optdsl.targets import Target
@@ -189,7 +189,7 @@ def _record(optimizer: Optimizer, sparse: Sparsity, source: Source, spec: str) -
 
 
 def _shape(slot: Slot) -> str:
-    axis = f"({slot.axis})" if slot.shape is SlotShape.REDUCED else ""
+    axis = "" if slot.axis is None else f"({slot.axis})"
     return f"{slot.shape.value}{axis}"
 
 

@@ -24,7 +24,8 @@ class Rule:
         meaning: hash of hyperparameters, slots and step.
         hypers: a named tuple, one field for each hyperparameter.
         slots: a named tuple, one field for each slot.
-        shapes: for each slot "param", "scalar", "row" or "reduced(k)", k an axis.
+        shapes: for each slot "param", "scalar", "row", "reduced(k)" or "keep(k)",
+            k an axis.
         scalars: `(t, hypers)` to what a step computes once for all variables.
         initial: `(param, hypers)` to the slots before the first step.
         update: `(grad, param, slots, scalars)` to the new `param` and the new slots;
@@ -88,7 +89,11 @@ class Rule:
         """Which slots have one row per row of a variable; others are for all rows."""
         rank = param.shape.rank
         for_all = ("scalar", "reduced(0)", f"reduced({-rank})")
-        return tuple(shape not in for_all for shape in self.shapes)
+        by_row = ("keep(0)", f"keep({-rank})")
+        return tuple(
+            shape in by_row if shape.startswith("keep") else shape not in for_all
+            for shape in self.shapes
+        )
 
 
 class Whole(NamedTuple):
