@@ -86,12 +86,18 @@ def _worth_saying(duty: Duty, fault: Fault, args: list[Interval]) -> bool:
     return not isinstance(literal, ir.Const)
 
 
-def inputs(hypers: tuple[ir.Hyper, ...]) -> dict[str, Interval]:
+def inputs(hypers: tuple[ir.Hyper, ...], program: Program) -> dict[str, Interval]:
     """What is known of everything a step starts from, the slots apart."""
     known = {hyper.name: hyper_interval(hyper) for hyper in hypers}
     known |= dict.fromkeys(("grad", "param"), iv.ALL)
-    known |= dict.fromkeys(("t", "rows", "cols", "size"), iv.of(1, inf, whole=True))
-    return known | {"rank": iv.of(0, inf, whole=True)}
+    counts = ("t", "rows", "cols", "size", *lengths(program))
+    known |= dict.fromkeys(counts, iv.of(1, inf, whole=True))
+    return known | {"rank": iv.of(0, inf, whole=True), "first": iv.EITHER}
+
+
+def lengths(program: Program) -> tuple[str, ...]:
+    """The `length(k)` that a step reads: other dimensions are always there."""
+    return tuple(name for name in program.inputs if name.startswith("length("))
 
 
 def hyper_interval(hyper: ir.Hyper) -> Interval:
@@ -109,7 +115,7 @@ def hyper_interval(hyper: ir.Hyper) -> Interval:
 
 def invariants(hypers: tuple[ir.Hyper, ...], program: Program) -> dict[str, Interval]:
     """For each slot an interval that its initial value is in and that no step leaves."""
-    known = inputs(hypers)
+    known = inputs(hypers, program)
     names = tuple(program.initial)
     nothing = dict.fromkeys(names, iv.EMPTY)
     first = _slots(Ranges(program, {**known, **nothing}), program.initial)

@@ -46,6 +46,8 @@ def sparsity(case: ir.Case, ranges: Ranges) -> Sparsity:
             else:
                 where = "the whole variable" if call.axis is None else "the leading axis"
                 mixing.append(f"`{statement.equation}` mixes rows: `{call.op}` is over {where}")
+    if ir.reads(case.step, ir.Role.FIRST):
+        shared.append("`first` is one value for all rows, and the step updates it")
     slots = {slot.name: slot for slot in case.slots}
     for name in dict.fromkeys(ir.updated(case.step)):
         if name in slots:

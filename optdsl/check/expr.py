@@ -102,7 +102,7 @@ def number(literal: syntax.Number, report: Reporter) -> ir.Const | None:
             help="the largest is about 1.8e308",
         )
         return None
-    if value == 0 and any(digit in "123456789" for digit in text.lower().split("e")[0]):
+    if value == 0 and any(digit in "123456789" for digit in text.split("e")[0]):
         report.error(
             "limit",
             literal.span,
@@ -159,6 +159,8 @@ def _call(call: syntax.CallExpr, scope: Scope) -> ir.Expr | None:
         return _expand(scope.names.macros[name], call, scope)
     if name == "old":
         return _old(call, scope)
+    if name == "length":
+        return _length(call, scope)
     if name in ops.PLANNED_FUNCTIONS:
         _infer_all(call, scope)
         scope.error("unsupported", call.function.span, f"`{name}` is not supported yet")
@@ -205,18 +207,35 @@ def _are_given(count: int) -> str:
     return "none is given" if count == 0 else f"{count} {'is' if count == 1 else 'are'} given"
 
 
+def _is_in_step(call: syntax.CallExpr, param: str, scope: Scope) -> bool:
+    """Whether a call with one argument, which only a step can make, is right so far."""
+    if _has_keywords(call, (param,), scope) or not _counts(call, (param,), False, scope):
+        return False
+    if scope.place is Place.STEP:
+        return True
+    scope.error(
+        "undefined-name",
+        call.span,
+        f"`{call.function.text}` cannot be used {scope.place.value}",
+        READABLE_HELP[scope.place],
+    )
+    return False
+
+
+def _length(call: syntax.CallExpr, scope: Scope) -> ir.Expr | None:
+    """A dimension like `rows`: its name says the axis."""
+    if not _is_in_step(call, "k", scope):
+        return None
+    axis = axis_number(call.args[0], scope.report, "`length` takes")
+    if axis is None:
+        return None
+    return ir.Ref(f"length({axis})", ir.Role.DIM, GIVEN["size"][1], call.span)
+
+
 def _old(call: syntax.CallExpr, scope: Scope) -> ir.Expr | None:
-    if _has_keywords(call, ("x",), scope) or not _counts(call, ("x",), False, scope):
+    if not _is_in_step(call, "x", scope):
         return None
     argument = call.args[0]
-    if scope.place is not Place.STEP:
-        scope.error(
-            "undefined-name",
-            call.span,
-            f"`old` cannot be used {scope.place.value}",
-            READABLE_HELP[scope.place],
-        )
-        return None
     if not isinstance(argument, syntax.Name):
         infer(argument, scope)
     elif argument.text == "param":
@@ -338,8 +357,8 @@ def check_macro(decl: syntax.DefDecl, earlier: Mapping[str, syntax.DefDecl], sco
                 stack += (right, left)
             case syntax.CallExpr(function, args) as call:
                 name_ = function.text
-                if name_ == "old":
-                    _old(call, inside)
+                if name_ in ("old", "length"):
+                    _call(call, inside)
                     continue
                 stack += reversed(args)
                 if name_ in scope.names.macros and name_ not in earlier:

@@ -44,7 +44,8 @@ class State:
     """One variable and its slots after `t` steps; `dtype` is the variable's.
 
     `param` is what the variable holds. The next step starts from `unrounded`, which for a dtype
-    of 16 bits is more precise: steps of less than half a unit in the last place add up.
+    of 16 bits is more precise: steps of less than half a unit in the last place add up. `first` is
+    true until a step has updated the variable, which may be later than step 1.
     """
 
     param: Bounded
@@ -52,6 +53,7 @@ class State:
     slots: Mapping[str, Bounded]
     t: int
     dtype: str
+    first: bool = True
 
 
 class Reference:
@@ -141,6 +143,7 @@ class Reference:
             rounded(grad, form),
             rounded(state.unrounded, form),
             {name: rounded(slot, form) for name, slot in state.slots.items()},
+            state.first,
         )
         execute(self._case.step, frame)
         return frame.param, frame.slots
@@ -155,7 +158,7 @@ class Reference:
 def _after(state: State, unrounded: Bounded, slots: Mapping[str, Bounded]) -> State:
     """The state one step later."""
     param = rounded(unrounded, FORMATS[state.dtype])
-    return State(param, unrounded, slots, state.t + 1, state.dtype)
+    return State(param, unrounded, slots, state.t + 1, state.dtype, first=False)
 
 
 def _hyper_value(hyper: ir.Hyper, given: HyperValue, index: int) -> Value:

@@ -24,7 +24,10 @@ from optdsl.ops import OPS, Typing
 
 @dataclass(slots=True)
 class Frame:
-    """What names stand for while a step runs. `shape` is the whole variable's."""
+    """What names stand for while a step runs. `shape` is the whole variable's.
+
+    `first` says whether it is the variable's first.
+    """
 
     hypers: dict[str, Value]
     t: int
@@ -33,6 +36,7 @@ class Frame:
     grad: Bounded
     param: Bounded
     slots: dict[str, Bounded] = field(default_factory=dict)
+    first: bool = True
     locals: dict[str, Value] = field(default_factory=dict)
     old: dict[str, Bounded] = field(init=False)
 
@@ -161,6 +165,8 @@ def _read(ref: ir.Ref, frame: Frame) -> Value:
             return exact(frame.t)
         case ir.Role.DIM:
             return exact(_dimension(ref.name, frame.shape))
+        case ir.Role.FIRST:
+            return certain(frame.first)
         case ir.Role.GRAD:
             return frame.grad
         case ir.Role.PARAM:
@@ -175,6 +181,9 @@ def _read(ref: ir.Ref, frame: Frame) -> Value:
 
 def _dimension(name: str, shape: tuple[int, ...]) -> int:
     padded = (1, 1, *shape)
+    if name.startswith("length("):
+        axis = int(name[len("length(") : -1])
+        return math.prod(shape[place] for place in _axes(axis, len(shape)))
     return {
         "rank": len(shape),
         "rows": padded[-2],

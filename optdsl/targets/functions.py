@@ -44,7 +44,7 @@ from optdsl.targets.statements import (
 )
 from optdsl.targets.text import WIDTH, spelled
 
-_DIMS = ("rank", "rows", "cols", "size")
+_OF_WHOLE = ("rank", "rows", "cols", "size", "first")
 _CONSTANT = 40  # characters for what hyperparameters decide, in an initial value
 _PARAMETERS = frozenset({"hyper", "s", "whole", "rt", T_AS_REAL})
 
@@ -63,10 +63,15 @@ class Source:
     def sees_whole(self) -> bool:
         """Whether the update looks at the whole variable: at dimensions, or over rows."""
         return any(
-            mixes_rows(part) or (isinstance(part, Ref) and part.role is Role.DIM)
+            mixes_rows(part) or (isinstance(part, Ref) and part.role in (Role.DIM, Role.FIRST))
             for expr in (*ir.expressions(self.lowered.body), *(s.value for s in self.lowered.sizes))
             for part in ir.parts(expr)
         )
+
+    @property
+    def reads_first(self) -> bool:
+        """Whether the update asks if it is the variable's first."""
+        return ir.reads(self.lowered.body, Role.FIRST)
 
     @property
     def taken(self) -> frozenset[str]:
@@ -247,10 +252,17 @@ def _names(source: Source) -> dict[str, str]:
     own += [named.name for named in lowered.sizes]
     return {
         **{name: name for name in ("grad", "param")},
-        **{name: f"whole.{name}" for name in _DIMS},
+        **{name: f"whole.{name}" for name in (*_OF_WHOLE, *_lengths(lowered))},
         **{name: source.spelled(name) for name in own},
         **{scalar.name: f"s.{scalar.name}" for scalar in lowered.scalars},
     }
+
+
+def _lengths(lowered: Lowered) -> list[str]:
+    """The `length(k)` that are read, as they are written."""
+    exprs = (*ir.expressions(lowered.body), *(size.value for size in lowered.sizes))
+    read = [name for expr in exprs for name in ir.names(expr)]
+    return [name for name in dict.fromkeys(read) if name.startswith("length(")]
 
 
 def _old_names(read: list[str], names: dict[str, str]) -> dict[str, str]:

@@ -181,6 +181,8 @@ def _record(optimizer: Optimizer, sparse: Sparsity, source: Source, spec: str) -
     ]
     if source.sees_whole:
         fields.append("sees_whole=True")
+    if source.reads_first:
+        fields.append("reads_first=True")
     if case.sparse != "exact":
         fields.append(f'sparse="{case.sparse}"')
     if sparse.touched_rows:

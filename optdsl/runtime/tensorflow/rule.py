@@ -31,6 +31,7 @@ class Rule:
         update: `(grad, param, slots, scalars)` to the new `param` and the new slots;
             takes a `Whole`, too, where `sees_whole` says so.
         sees_whole: whether the update looks beyond the rows that it is given.
+        reads_first: whether the update asks if it is the variable's first.
         sparse: what an `IndexedSlices` gradient does, "exact" or "lazy".
         rows_suffice: the least rank of variables of which a row without a gradient
             stays as it is; None where there is none.
@@ -50,6 +51,7 @@ class Rule:
     initial: Callable[..., Any]
     update: Callable[..., tuple[tf.Tensor, Any]]
     sees_whole: bool = False
+    reads_first: bool = False
     sparse: str = "exact"
     rows_suffice: int | None = None
 
@@ -102,10 +104,12 @@ class Whole(NamedTuple):
     Attributes:
         shape: the shape of the whole variable.
         mask: which of the given rows count, in a shape that broadcasts; None for all.
+        first: whether no step has updated the variable yet, where the rule asks.
     """
 
     shape: tuple[int, ...]
     mask: tf.Tensor | None
+    first: tf.Tensor | None = None
 
     @property
     def rank(self) -> int:
@@ -126,3 +130,7 @@ class Whole(NamedTuple):
     def size(self) -> int:
         """Number of elements."""
         return math.prod(self.shape)
+
+    def length(self, axis: int) -> int:
+        """Size of an axis, or 1."""
+        return self.shape[axis] if -self.rank <= axis < self.rank else 1
