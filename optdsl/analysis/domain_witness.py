@@ -11,7 +11,6 @@ from math import inf
 
 from optdsl import intervals as iv
 from optdsl import ir
-from optdsl.analysis.domain import lengths
 from optdsl.analysis.ranges import Ranges
 from optdsl.analysis.values import Duty, Program
 from optdsl.intervals import Interval
@@ -76,7 +75,7 @@ def _scenarios(
     ]
     sizes = [
         dict(zip(_DIMENSION_NAMES, map(float, it), strict=True))
-        | dict.fromkeys(lengths(program), float(it[2]))
+        | dict.fromkeys(program.lengths, float(it[2]))
         for it in _DIMENSIONS
     ]
     tensors = _TENSORS if names & {"grad", "param"} else _TENSORS[:1]
@@ -102,7 +101,7 @@ class _Search:
         found: list[Finding],
     ) -> None:
         self.bools = {hyper.name for hyper in hypers if hyper.kind is ir.Kind.BOOL}
-        dimensions = (*_DIMENSION_NAMES, *lengths(ranges.program))
+        dimensions = (*_DIMENSION_NAMES, *ranges.program.lengths)
         self.free = [*(hyper.name for hyper in hypers), *dimensions]
         self.program = ranges.program
         self.known = ranges.inputs

@@ -82,6 +82,11 @@ class Program:
     initial: dict[str, int]
     final: dict[str, int]
 
+    @property
+    def lengths(self) -> tuple[str, ...]:
+        """The dimensions that a step reads by their axis, `length(k)`."""
+        return tuple(name for name in self.inputs if name.startswith("length("))
+
     def below(self, node: int) -> Iterator[int]:
         """A node and everything it is computed from, each once."""
         seen, todo = {node}, [node]

@@ -171,8 +171,10 @@ def _default(decl: syntax.HyperDecl, kind: Kind, report: Reporter) -> float | in
                 return found
         case _:
             pass
-    help_ = None
-    if isinstance(decl.default, syntax.Boolean):
+    help_ = f"write the number itself: `hyper {decl.name.text} = 0.9`"
+    if kind is Kind.BOOL:
+        help_ = f"write `hyper {decl.name.text}: bool = false`"
+    elif isinstance(decl.default, syntax.Boolean):
         help_ = f"for a switch, write `hyper {decl.name.text}: bool = …`"
     elif isinstance(decl.default, syntax.Name) and decl.default.text == "inf":
         help_ = "`inf` can only be the end of an interval"

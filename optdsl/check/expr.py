@@ -11,7 +11,7 @@ from math import isinf, pi
 from typing import assert_never
 
 from optdsl import ir, ops, syntax
-from optdsl.check.calls import apply
+from optdsl.check.calls import apply, limits_come_first
 from optdsl.check.names import FUNCTIONS, GIVEN
 from optdsl.check.scope import (
     MAX_DEPTH,
@@ -174,6 +174,8 @@ def _call(call: syntax.CallExpr, scope: Scope) -> ir.Expr | None:
     axis = _axis(call, op.params, op.reduces, scope)
     if axis is _BAD or not _counts(call, op.params, op.reduces, scope):
         return None
+    if name == "clip" and limits_come_first(call.args, values, call.span, scope):
+        return None
     return apply(op, call.args, values, axis, call.span, scope)
 
 
@@ -190,6 +192,8 @@ def _counts(call: syntax.CallExpr, params: tuple[str, ...], reduction: bool, sco
     help_: str | None = f"write `{name}({', '.join(params)})`"
     if reduction and given == 2:
         help_ = f"name the axis: `{name}(x, axis=k)`"
+        if name == "norm":
+            help_ += "; other norms are `sum(abs(x))` and `amax(abs(x))`"
     elif name in ("min", "max") and given > 2:
         help_ = f"nest the calls: `{name}(a, {name}(b, c))`"
     elif name in ("min", "max") and given == 1:
