@@ -42,14 +42,29 @@ class PerVariable:
 
 
 @record
+class But:
+    """All axes but one; all, if the variable does not have that one."""
+
+    axis: int
+
+    def __str__(self) -> str:
+        """As it is written."""
+        return f"but({self.axis})"
+
+
+Axis = int | str | But
+"""An axis by number, "row" (all but the first), "column" (all but the last), or all but any one."""
+
+
+@record
 class Tensor:
     """A tensor of the variable's rank in which the axes `reduced` have size 1.
 
-    `reduced` holds axes as they were written, and `"row"` for all axes but the first. An axis that
-    a variable does not have counts as one of size 1.
+    `reduced` holds axes as they were written. An axis that a variable does not have counts as one
+    of size 1.
     """
 
-    reduced: frozenset[int | str] = frozenset()
+    reduced: frozenset[Axis] = frozenset()
 
 
 Shape = PerStep | PerVariable | Tensor
@@ -71,7 +86,8 @@ class Role(Enum):
 
     HYPER = "hyper"  # per step; int and bool hyperparameters are fixed at construction
     COUNTER = "counter"  # `t`: int, per step
-    DIM = "dim"  # `rank`, `rows`, `cols`, `size`: int, per variable, fixed
+    DIM = "dim"  # `rank`, `rows`, `cols`, `size`, `length(k)`: int, per variable, fixed
+    FIRST = "first"  # bool, per variable
     GRAD = "grad"
     PARAM = "param"
     SLOT = "slot"
@@ -112,7 +128,7 @@ class Call:
 
     op: str
     args: tuple[Expr, ...]
-    axis: int | str | None
+    axis: Axis | None
     type: Type
     span: Aside[Span]
 
@@ -199,11 +215,12 @@ class SlotShape(Enum):
     SCALAR = "scalar"
     ROW = "row"
     REDUCED = "reduced"
+    KEEP = "keep"
 
 
 @record
 class Slot:
-    """State of one variable; `axis` is set for REDUCED only."""
+    """State of one variable; `axis` is set for REDUCED and KEEP only."""
 
     name: str
     shape: SlotShape
@@ -225,6 +242,9 @@ class Slot:
             case SlotShape.REDUCED:
                 assert self.axis is not None
                 return Type(Kind.REAL, Tensor(frozenset({self.axis})))
+            case SlotShape.KEEP:
+                assert self.axis is not None
+                return Type(Kind.REAL, Tensor(frozenset({But(self.axis)})))
 
 
 @record
@@ -273,6 +293,20 @@ class Optimizer:
     doc: str
     hypers: tuple[Hyper, ...]
     cases: tuple[Case, ...]
+
+
+# --- axes ----------------------------------------------------------------------------------------
+
+
+def kept(axis: Axis) -> int | None:
+    """The axis that is left out of several; None of a single one."""
+    match axis:
+        case But(left_out):
+            return left_out
+        case str():
+            return {"row": 0, "column": -1}[axis]
+        case int():
+            return None
 
 
 # --- walks ---------------------------------------------------------------------------------------
@@ -388,6 +422,11 @@ def expressions(body: tuple[Stmt, ...]) -> Iterator[Expr]:
 def all_parts(body: tuple[Stmt, ...]) -> Iterator[Expr]:
     """All parts of all expressions that statements hold."""
     return (part for expr in expressions(body) for part in parts(expr))
+
+
+def reads(body: tuple[Stmt, ...], role: Role) -> bool:
+    """Whether statements read a name that has a role."""
+    return any(isinstance(part, Ref) and part.role is role for part in all_parts(body))
 
 
 def bound(body: tuple[Stmt, ...]) -> Iterator[str]:

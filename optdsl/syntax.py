@@ -37,7 +37,7 @@ class Docstring:
 
 @record
 class Number:
-    """A literal; `text` as written (`1e-3`): formatting keeps it. Whole iff no `.` or `e`."""
+    """A literal; `text` as written, with a small `e` (`1e-3`). Whole iff no `.` or `e`."""
 
     text: str
     span: Aside[Span]

@@ -93,7 +93,7 @@ class CaseFacts:
         from optdsl.analysis.domain import inputs
         from optdsl.analysis.ranges import Ranges
 
-        return Ranges(self.program, {**inputs(self.hypers), **self.invariants})
+        return Ranges(self.program, {**inputs(self.hypers, self.program), **self.invariants})
 
     @cached_property
     def domain(self) -> DomainReport:

@@ -86,12 +86,13 @@ def _worth_saying(duty: Duty, fault: Fault, args: list[Interval]) -> bool:
     return not isinstance(literal, ir.Const)
 
 
-def inputs(hypers: tuple[ir.Hyper, ...]) -> dict[str, Interval]:
+def inputs(hypers: tuple[ir.Hyper, ...], program: Program) -> dict[str, Interval]:
     """What is known of everything a step starts from, the slots apart."""
     known = {hyper.name: hyper_interval(hyper) for hyper in hypers}
     known |= dict.fromkeys(("grad", "param"), iv.ALL)
-    known |= dict.fromkeys(("t", "rows", "cols", "size"), iv.of(1, inf, whole=True))
-    return known | {"rank": iv.of(0, inf, whole=True)}
+    counts = ("t", "rows", "cols", "size", *program.lengths)
+    known |= dict.fromkeys(counts, iv.of(1, inf, whole=True))
+    return known | {"rank": iv.of(0, inf, whole=True), "first": iv.EITHER}
 
 
 def hyper_interval(hyper: ir.Hyper) -> Interval:
@@ -112,7 +113,7 @@ def invariants(hypers: tuple[ir.Hyper, ...], program: Program) -> dict[str, Inte
 
     The same for what a `repeat` carries from round to round, by the name of that input.
     """
-    known = inputs(hypers)
+    known = inputs(hypers, program)
     names = (*program.initial, *(each.name for each in program.carried))
     nothing = dict.fromkeys(names, iv.EMPTY)
     first = {**nothing, **_slots(Ranges(program, {**known, **nothing}), program.initial)}
@@ -205,9 +206,20 @@ def _diagnostic(
     else:
         message = f"{noun} may be {fault.words}: the opposite could not be proved"
         note = f"as far as the analysis can tell, `{text}` lies in {interval}"
-    return Diagnostic(
-        fault.code, Severity.WARNING, message, argument.span, (note,), _help(fault, witness)
-    )
+    help_ = _interval_without_zero(fault, argument) or _help(fault, witness)
+    return Diagnostic(fault.code, Severity.WARNING, message, argument.span, (note,), help_)
+
+
+def _interval_without_zero(fault: Fault, argument: ir.Expr) -> str | None:
+    """What to do about a divisor that is a hyperparameter."""
+    while isinstance(argument, ir.Call) and argument.op == "real":
+        argument = argument.args[0]
+    if fault.code != "division-by-zero" or not isinstance(argument, ir.Ref):
+        return None
+    if argument.role is not ir.Role.HYPER:
+        return None
+    ends = "[1, inf)" if argument.type.kind is ir.Kind.INT else "(0, inf)"
+    return f"give `{argument.name}` an interval without 0, as in `in {ends}`"
 
 
 _NOT_HYPERS = ("t", "grad", "param", "rank", "rows", "cols", "size")

@@ -73,7 +73,11 @@ def _scenarios(
     corners += [
         {name: pick(corner[name] for corner in corners) for name in default} for pick in (min, max)
     ]
-    sizes = [dict(zip(_DIMENSION_NAMES, map(float, it), strict=True)) for it in _DIMENSIONS]
+    sizes = [
+        dict(zip(_DIMENSION_NAMES, map(float, it), strict=True))
+        | dict.fromkeys(program.lengths, float(it[2]))
+        for it in _DIMENSIONS
+    ]
     tensors = _TENSORS if names & {"grad", "param"} else _TENSORS[:1]
     worlds = [
         *({**size, **default} for size in sizes),
@@ -97,7 +101,8 @@ class _Search:
         found: list[Finding],
     ) -> None:
         self.bools = {hyper.name for hyper in hypers if hyper.kind is ir.Kind.BOOL}
-        self.free = [*(hyper.name for hyper in hypers), *_DIMENSION_NAMES]
+        dimensions = (*_DIMENSION_NAMES, *ranges.program.lengths)
+        self.free = [*(hyper.name for hyper in hypers), *dimensions]
         self.program = ranges.program
         self.known = ranges.inputs
         self.found = found
@@ -121,19 +126,21 @@ class _Search:
     def step(self, fixed: Inputs, t: float, as_t: Interval | None = None) -> Ranges:
         """Step `t` from the initial state; the slots are open where that is too many steps.
 
-        `as_t` is what the step believes `t` to be, instead of `t`.
+        `as_t` is what the step believes `t` to be, instead of `t`; then it may be the first, too.
         """
         carried = {each.name: self.known[each.name] for each in self.program.carried}
         fixed = {**fixed, **carried}
+        first = iv.EITHER if as_t else iv.TRUE if t == 1 else iv.FALSE
         slots = {name: self.known[name] for name in self.program.initial}
         if t <= _STEPS:
             nothing = dict.fromkeys(slots, iv.EMPTY)
-            ranges = self.ranges({**fixed, **nothing, "t": iv.EMPTY})
+            ranges = self.ranges({**fixed, **nothing, "t": iv.EMPTY, "first": iv.EMPTY})
             slots = {name: ranges.at(node) for name, node in self.program.initial.items()}
             for before in range(1, int(t)):
-                ranges = self.ranges({**fixed, **slots, "t": iv.point(before)})
+                now = {"t": iv.point(before), "first": iv.TRUE if before == 1 else iv.FALSE}
+                ranges = self.ranges({**fixed, **slots, **now})
                 slots = {name: ranges.at(self.program.final[name]) for name in slots}
-        return self.ranges({**fixed, **slots, "t": as_t or iv.point(t)})
+        return self.ranges({**fixed, **slots, "t": as_t or iv.point(t), "first": first})
 
     def ranges(self, inputs: Inputs) -> Ranges:
         self.work -= len(self.program.tape)
@@ -172,7 +179,7 @@ class _Search:
                 needs.append(name)
             else:
                 fixed = trial
-        if "t" in near:
+        if "t" in near or "first" in near:
             if self.value(index, self.step(fixed, t, self.known["t"])) is None:
                 needs.append("t")
             else:

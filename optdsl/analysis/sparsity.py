@@ -48,6 +48,8 @@ def sparsity(case: ir.Case, ranges: Ranges) -> Sparsity:
             else:
                 where = "the whole variable" if call.axis is None else "the leading axis"
                 mixing.append(f"`{statement.equation}` mixes rows: `{call.op}` is over {where}")
+    if ir.reads(case.step, ir.Role.FIRST):
+        shared.append("`first` is one value for all rows, and the step updates it")
     slots = {slot.name: slot for slot in case.slots}
     for name in dict.fromkeys(ir.updated(case.step)):
         if name in slots:
@@ -72,11 +74,13 @@ def sparsity(case: ir.Case, ranges: Ranges) -> Sparsity:
 # --- rows that need other rows -------------------------------------------------------------------
 
 
-def _local_rank(axis: int | str | None) -> int:
+def _local_rank(axis: ir.Axis | None) -> int:
     """The smallest rank for which a reduction over `axis` stays inside a row; 0 where none does."""
     if axis is None or axis == 0:
         return 0
-    return 1 - axis if isinstance(axis, int) and axis < 0 else 1
+    if isinstance(axis, int):
+        return 1 - axis if axis < 0 else 1
+    return 1 if ir.kept(axis) == 0 else 0
 
 
 def _row_rank(slot: ir.Slot) -> int:
@@ -84,6 +88,8 @@ def _row_rank(slot: ir.Slot) -> int:
     match slot.shape:
         case ir.SlotShape.SCALAR:
             return 0
+        case ir.SlotShape.KEEP:
+            return 1 if slot.axis == 0 else 0
         case ir.SlotShape.PARAM | ir.SlotShape.ROW:
             return 1
         case ir.SlotShape.REDUCED:

@@ -29,7 +29,7 @@ class Node:
 
     op: str
     args: tuple[int, ...]
-    data: float | int | bool | str | None
+    data: float | int | bool | str | ir.But | None
     type: ir.Type
 
 
@@ -99,6 +99,11 @@ class Program:
     final: dict[str, int]
     carried: tuple[Carried, ...]
     relations: dict[tuple[int, int], Relation]
+
+    @property
+    def lengths(self) -> tuple[str, ...]:
+        """The dimensions that a step reads by their axis, `length(k)`."""
+        return tuple(name for name in self.inputs if name.startswith("length("))
 
     def below(self, node: int) -> Iterator[int]:
         """A node and everything it is computed from, each once."""
@@ -314,7 +319,8 @@ class _Builder:
             self.lower(arg, where, env) for arg, where in zip(expr.args, inside, strict=True)
         )
         literal = self.nodes[args[0]]
-        if expr.op == "real" and literal.op == "const" and literal.data is not None:
+        if expr.op == "real" and literal.op == "const":
+            assert isinstance(literal.data, int | float)
             return self.const(float(literal.data), expr.type)
         node = self.number(Node(expr.op, args, expr.axis, expr.type))
         self.compute(context, node, inside)

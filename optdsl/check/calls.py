@@ -7,6 +7,7 @@ from typing import assert_never
 from optdsl import ir, syntax
 from optdsl.check.scope import Scope
 from optdsl.check.shapes import broadcast, describe_kind, describe_shape, real, reduce
+from optdsl.format import format_expr
 from optdsl.ir import Kind, Tensor, Type
 from optdsl.ops import Op, Typing
 from optdsl.source import Span
@@ -18,7 +19,7 @@ def apply(
     op: Op,
     written: tuple[syntax.Expr, ...],
     values: tuple[ir.Expr | None, ...],
-    axis: int | str | None,
+    axis: ir.Axis | None,
     span: Span,
     scope: Scope,
 ) -> ir.Expr | None:
@@ -79,7 +80,7 @@ def _reduction(
     op: Op,
     written: tuple[syntax.Expr, ...],
     args: _Args,
-    axis: int | str | None,
+    axis: ir.Axis | None,
     span: Span,
     scope: Scope,
 ) -> ir.Expr | None:
@@ -99,6 +100,32 @@ def _reduction(
     kind = Kind.BOOL if boolean else Kind.REAL
     args = args if boolean else tuple(map(real, args))
     return ir.Call(op.name, args, axis, Type(kind, reduce(shape, axis)), span)
+
+
+def limits_come_first(
+    written: tuple[syntax.Expr, ...],
+    values: tuple[ir.Expr | None, ...],
+    span: Span,
+    scope: Scope,
+) -> bool:
+    """Whether `clip` is given two numbers and then a tensor, as if that were to be clipped."""
+    last = values[2]
+    if last is None or not isinstance(last.type.shape, Tensor):
+        return False
+    if not all(map(_is_literal, written[:2])):
+        return False
+    meant = ", ".join(map(format_expr, (written[2], *written[:2])))
+    message = "`clip` takes the value first, then the limits"
+    scope.error("bad-argument", span, message, f"write `clip({meant})`")
+    return True
+
+
+def _is_literal(expr: syntax.Expr) -> bool:
+    match expr:
+        case syntax.Number() | syntax.Unary("-", syntax.Number()):
+            return True
+        case _:
+            return False
 
 
 def called(op: Op) -> str:

@@ -239,6 +239,6 @@ def _sparse(decls: tuple[syntax.SparseDecl, ...], report: Reporter) -> str:
                 "bad-argument",
                 decl.mode.span,
                 f"`sparse` takes `exact` or `lazy`, not `{decl.mode.text}`",
-                f"did you mean `{meant}`?" if meant else None,
+                f"did you mean `{meant}`?" if meant else "write `sparse exact` or `sparse lazy`",
             )
     return decls[0].mode.text if decls else "exact"

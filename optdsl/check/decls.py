@@ -15,6 +15,10 @@ from optdsl.ir import Kind, PerStep, SlotShape, Type
 _KINDS = {"int": Kind.INT, "bool": Kind.BOOL}
 _OTHER_KINDS = {"integer": "int", "boolean": "bool", "logical": "bool", "flag": "bool"}
 _LATER_SHAPES = frozenset({"square", "global"})
+_WITH_AXIS = {
+    SlotShape.REDUCED: "the axis that is kept with size 1",
+    SlotShape.KEEP: "the only axis that keeps its size",
+}
 _DEFAULT_OF = {
     Kind.REAL: "a number, such as `0.9` or `1e-3`",
     Kind.INT: "a whole number, such as `5`",
@@ -172,8 +176,10 @@ def _default(decl: syntax.HyperDecl, kind: Kind, report: Reporter) -> float | in
                 return found
         case _:
             pass
-    help_ = None
-    if isinstance(decl.default, syntax.Boolean):
+    help_ = f"write the number itself: `hyper {decl.name.text} = 0.9`"
+    if kind is Kind.BOOL:
+        help_ = f"write `hyper {decl.name.text}: bool = false`"
+    elif isinstance(decl.default, syntax.Boolean):
         help_ = f"for a switch, write `hyper {decl.name.text}: bool = …`"
     elif isinstance(decl.default, syntax.Name) and decl.default.text == "inf":
         help_ = "`inf` can only be the end of an interval"
@@ -335,16 +341,16 @@ def _slot_shape(
             f"there is no shape `{name}`",
             f"did you mean `{meant}`?"
             if meant
-            else "the shapes are `param`, `scalar`, `row` and `reduced(k)`",
+            else "the shapes are `param`, `scalar`, `row`, `reduced(k)` and `keep(k)`",
         )
         return None
     form = known[name]
-    if form is SlotShape.REDUCED:
+    if form in _WITH_AXIS:
         if shape.axis is None:
-            help_ = "name the axis that is kept with size 1, as in `reduced(-1)`"
-            report.error("bad-axis", shape.span, "`reduced` needs an axis", help_)
+            help_ = f"name {_WITH_AXIS[form]}, as in `{name}(-1)`"
+            report.error("bad-axis", shape.span, f"`{name}` needs an axis", help_)
             return None
-        axis = axis_number(shape.axis, report, "`reduced` takes")
+        axis = axis_number(shape.axis, report, f"`{name}` takes")
         return None if axis is None else (form, axis)
     if shape.axis is not None:
         help_ = f"write `{name}`, or `reduced(k)` for a tensor without axis k"

@@ -11,7 +11,7 @@ from math import isinf, pi
 from typing import assert_never
 
 from optdsl import ir, ops, syntax
-from optdsl.check.calls import apply
+from optdsl.check.calls import apply, limits_come_first
 from optdsl.check.names import FUNCTIONS, GIVEN
 from optdsl.check.scope import (
     MAX_DEPTH,
@@ -102,7 +102,7 @@ def number(literal: syntax.Number, report: Reporter) -> ir.Const | None:
             help="the largest is about 1.8e308",
         )
         return None
-    if value == 0 and any(digit in "123456789" for digit in text.lower().split("e")[0]):
+    if value == 0 and any(digit in "123456789" for digit in text.split("e")[0]):
         report.error(
             "limit",
             literal.span,
@@ -159,6 +159,8 @@ def _call(call: syntax.CallExpr, scope: Scope) -> ir.Expr | None:
         return _expand(scope.names.macros[name], call, scope)
     if name == "old":
         return _old(call, scope)
+    if name == "length":
+        return _length(call, scope)
     if name in ops.PLANNED_FUNCTIONS:
         _infer_all(call, scope)
         scope.error("unsupported", call.function.span, f"`{name}` is not supported yet")
@@ -171,6 +173,8 @@ def _call(call: syntax.CallExpr, scope: Scope) -> ir.Expr | None:
     values = _infer_all(call, scope)
     axis = _axis(call, op.params, op.reduces, scope)
     if axis is _BAD or not _counts(call, op.params, op.reduces, scope):
+        return None
+    if name == "clip" and limits_come_first(call.args, values, call.span, scope):
         return None
     return apply(op, call.args, values, axis, call.span, scope)
 
@@ -188,6 +192,8 @@ def _counts(call: syntax.CallExpr, params: tuple[str, ...], reduction: bool, sco
     help_: str | None = f"write `{name}({', '.join(params)})`"
     if reduction and given == 2:
         help_ = f"name the axis: `{name}(x, axis=k)`"
+        if name == "norm":
+            help_ += "; other norms are `sum(abs(x))` and `amax(abs(x))`"
     elif name in ("min", "max") and given > 2:
         help_ = f"nest the calls: `{name}(a, {name}(b, c))`"
     elif name in ("min", "max") and given == 1:
@@ -205,18 +211,35 @@ def _are_given(count: int) -> str:
     return "none is given" if count == 0 else f"{count} {'is' if count == 1 else 'are'} given"
 
 
+def _is_in_step(call: syntax.CallExpr, param: str, scope: Scope) -> bool:
+    """Whether a call with one argument, which only a step can make, is right so far."""
+    if _has_keywords(call, (param,), scope) or not _counts(call, (param,), False, scope):
+        return False
+    if scope.place is Place.STEP:
+        return True
+    scope.error(
+        "undefined-name",
+        call.span,
+        f"`{call.function.text}` cannot be used {scope.place.value}",
+        READABLE_HELP[scope.place],
+    )
+    return False
+
+
+def _length(call: syntax.CallExpr, scope: Scope) -> ir.Expr | None:
+    """A dimension like `rows`: its name says the axis."""
+    if not _is_in_step(call, "k", scope):
+        return None
+    axis = axis_number(call.args[0], scope.report, "`length` takes")
+    if axis is None:
+        return None
+    return ir.Ref(f"length({axis})", ir.Role.DIM, GIVEN["size"][1], call.span)
+
+
 def _old(call: syntax.CallExpr, scope: Scope) -> ir.Expr | None:
-    if _has_keywords(call, ("x",), scope) or not _counts(call, ("x",), False, scope):
+    if not _is_in_step(call, "x", scope):
         return None
     argument = call.args[0]
-    if scope.place is not Place.STEP:
-        scope.error(
-            "undefined-name",
-            call.span,
-            f"`old` cannot be used {scope.place.value}",
-            READABLE_HELP[scope.place],
-        )
-        return None
     if not isinstance(argument, syntax.Name):
         infer(argument, scope)
     elif argument.text == "param":
@@ -253,11 +276,11 @@ _BAD = "bad axis"
 
 def _axis(
     call: syntax.CallExpr, params: tuple[str, ...], reduction: bool, scope: Scope
-) -> int | str | None:
-    """The axis of a call: an int, "row", None where none is given, `_BAD` where one is reported."""
+) -> ir.Axis | None:
+    """The axis of a call, None where none is given, `_BAD` where one is reported."""
     if not reduction:
         return _BAD if _has_keywords(call, params, scope) else None
-    axis: int | str | None = None
+    axis: ir.Axis | None = None
     for position, keyword in enumerate(call.keywords):
         if keyword.name.text != "axis":
             scope.error(
@@ -270,12 +293,22 @@ def _axis(
         elif position > 0:
             scope.error("bad-argument", keyword.span, "`axis` is given twice", "keep one of them")
             axis = _BAD
-        elif isinstance(keyword.value, syntax.Name) and keyword.value.text == "row":
-            axis = "row"
         else:
-            found = axis_number(keyword.value, scope.report, "`axis` takes", " or `row`")
-            axis = _BAD if found is None else found
+            axis = _axis_value(keyword.value, scope.report)
     return axis
+
+
+def _axis_value(expr: syntax.Expr, report: Reporter) -> ir.Axis:
+    """What `axis=` is given: a number, `row`, `column` or `but(k)`; `_BAD`, reported, if not."""
+    match expr:
+        case syntax.Name("row" | "column" as several):
+            return several
+        case syntax.CallExpr(syntax.Ident("but"), (only,), ()):
+            left_out = axis_number(only, report, "`but` takes")
+            return _BAD if left_out is None else ir.But(left_out)
+        case _:
+            found = axis_number(expr, report, "`axis` takes", ", `row`, `column` or `but(k)`")
+            return _BAD if found is None else found
 
 
 def axis_number(expr: syntax.Expr, report: Reporter, who: str, other: str = "") -> int | None:
@@ -328,8 +361,8 @@ def check_macro(decl: syntax.DefDecl, earlier: Mapping[str, syntax.DefDecl], sco
                 stack += (right, left)
             case syntax.CallExpr(function, args) as call:
                 name_ = function.text
-                if name_ == "old":
-                    _old(call, inside)
+                if name_ in ("old", "length"):
+                    _call(call, inside)
                     continue
                 stack += reversed(args)
                 if name_ in scope.names.macros and name_ not in earlier:

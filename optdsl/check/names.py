@@ -17,12 +17,13 @@ GIVEN: dict[str, tuple[ir.Role, ir.Type]] = {
     "rows": (ir.Role.DIM, ir.Type(_INT, ir.PerVariable())),
     "cols": (ir.Role.DIM, ir.Type(_INT, ir.PerVariable())),
     "size": (ir.Role.DIM, ir.Type(_INT, ir.PerVariable())),
+    "first": (ir.Role.FIRST, ir.Type(ir.Kind.BOOL, ir.PerVariable())),
 }
 """The names that every step can read, without the constants."""
 
 CONSTANTS = frozenset("inf pi true false".split())
 
-FUNCTIONS = frozenset(ops.FUNCTIONS) | ops.PLANNED_FUNCTIONS | {"old"}
+FUNCTIONS = frozenset(ops.FUNCTIONS) | ops.PLANNED_FUNCTIONS | {"old", "length"}
 
 KEYWORDS = frozenset(
     """and as assert async await break class continue def del elif else except finally for from

@@ -8,10 +8,11 @@ from enum import Enum
 from types import MappingProxyType
 
 from optdsl import ir, syntax
+from optdsl.check import habits
 from optdsl.check.names import CONSTANTS, FUNCTIONS, GIVEN, closest
 from optdsl.diagnostics import Diagnostic, Severity
 from optdsl.format import format_expr
-from optdsl.ops import OPS
+from optdsl.ops import PLANNED_FUNCTIONS
 from optdsl.records import record
 from optdsl.source import Span
 
@@ -224,21 +225,26 @@ def _why_unreadable(text: str, scope: Scope) -> tuple[str, str, str | None]:
     visible = {*scope.names.hypers, *READABLE[place], *(scope.arguments or ()), *CONSTANTS}
     if place is Place.STEP:
         visible |= {*scope.names.slots, *scope.locals}
-    meant = scope.report.closest(text, visible - {"inf"})
     declare = f"declare it with `hyper {text} = …` or `slot {text}`, or assign it above with `=`"
-    help_ = f"did you mean `{meant}`?" if meant else READABLE_HELP[place] or declare
+    help_ = meant_by(text, visible - {"inf"}, scope) or READABLE_HELP[place] or declare
     return "undefined-name", f"`{text}` is not defined", help_
 
 
-_OTHER_SPELLINGS = {
-    "float": "a whole number becomes real by itself where it meets a real one",
-    "pow": "write `x^y`",
-    "rsqrt": "write `1 / sqrt(x)`",
-    "square": "write `x^2`",
-}
-for _op in OPS.values():
-    _meant = f"write `x{_op.symbol}y`" if _op.symbol else f"did you mean `{_op.name}`?"
-    _OTHER_SPELLINGS |= dict.fromkeys(_op.also, _meant)
+def meant_by(text: str, visible: Iterable[str], scope: Scope) -> str | None:
+    """What somebody probably meant who wrote a name that is not defined; None if that is open."""
+    known = set(visible)
+    habit = habits.NAMES.get(text, "")
+    if habit in known:
+        return f"did you mean `{habit}`?"
+    if habit == "learning_rate":
+        return "call it `learning_rate`, and declare it: `hyper learning_rate = 1e-3`"
+    if text in habits.OTHERS:
+        return habits.OTHERS[text]
+    meant = scope.report.closest(text, known)
+    return f"did you mean `{meant}`?" if meant else None
+
+
+_ALL_FUNCTIONS = f"the functions are {', '.join(sorted({*FUNCTIONS} - PLANNED_FUNCTIONS))}"
 
 
 def report_no_function(call: syntax.CallExpr, scope: Scope) -> None:
@@ -252,11 +258,13 @@ def report_no_function(call: syntax.CallExpr, scope: Scope) -> None:
     elif name in GIVEN or name in CONSTANTS:
         what = "a value"
     if what is not None:
-        help_ = f"a product needs `*`: `{name} * (…)`" if len(call.args) == 1 else None
+        help_ = f"read it as `{name}`, without parentheses"
+        if len(call.args) == 1:
+            help_ = f"a product needs `*`: `{name} * (…)`"
         scope.error("type-mismatch", span, f"`{name}` is {what}, not a function", help_)
         return
-    help_ = _OTHER_SPELLINGS.get(name)
-    if help_ is None:
+    known = habits.FUNCTIONS.get(name)
+    if known is None:
         meant = scope.report.closest(name, FUNCTIONS | set(scope.names.macros))
-        help_ = f"did you mean `{meant}`?" if meant else None
-    scope.error("undefined-name", span, f"there is no function `{name}`", help_)
+        known = f"did you mean `{meant}`?" if meant else _ALL_FUNCTIONS
+    scope.error("undefined-name", span, f"there is no function `{name}`", known)

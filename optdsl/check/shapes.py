@@ -5,17 +5,29 @@ from __future__ import annotations
 from typing import assert_never
 
 from optdsl import ir
-from optdsl.ir import Kind, PerStep, PerVariable, Shape, Tensor, Type
+from optdsl.ir import Axis, Kind, PerStep, PerVariable, Shape, Tensor, Type
 from optdsl.records import replace
 
 
-def covers(reduced: frozenset[int | str], axis: int | str) -> bool:
+def covers(reduced: frozenset[Axis], axis: Axis) -> bool:
     """Whether a tensor with the axes `reduced` certainly has size 1 along `axis`.
 
-    Axes compare as they were written: -1 and 1 may be the same or not, depending on the rank.
-    "row" means every axis but the first, so it covers each axis k >= 1.
+    Axes compare as they were written: -1 and 1 may be the same or not, depending on the rank. "row"
+    means every axis but the first, so it covers each axis k >= 1; and where an axis is kept by one
+    and not by another, all have size 1.
     """
-    return axis in reduced or ("row" in reduced and isinstance(axis, int) and axis >= 1)
+    singles = [each for each in reduced if isinstance(each, int)]
+    left = [k for each in reduced if (k := ir.kept(each)) is not None]
+    if any(k in singles or any(_differ(k, other) for other in left) for k in left):
+        return True
+    if isinstance(axis, int):
+        return axis in singles or any(_differ(k, axis) for k in left)
+    return ir.kept(axis) in left
+
+
+def _differ(one: int, other: int) -> bool:
+    """Whether two axes are different ones of every variable that has both."""
+    return one != other and (one < 0) == (other < 0)
 
 
 def broadcast(left: Shape, right: Shape) -> Shape:
@@ -45,7 +57,7 @@ def fits(value: Shape, target: Shape) -> bool:
             assert_never(target)
 
 
-def reduce(shape: Tensor, axis: int | str | None) -> Shape:
+def reduce(shape: Tensor, axis: Axis | None) -> Shape:
     """The shape after a reduction over one axis, or over all (None)."""
     return PerVariable() if axis is None else Tensor(shape.reduced | {axis})
 
@@ -72,6 +84,15 @@ def join(left: Type, right: Type) -> Type | None:
     return Type(left.kind if len(kinds) == 1 else Kind.REAL, broadcast(left.shape, right.shape))
 
 
+def _per_index(axis: Axis) -> str:
+    """A tensor that is reduced over several axes."""
+    match axis:
+        case ir.But(k):
+            return f"a tensor with one value per index of axis {k}"
+        case _:
+            return f"a tensor with one value per {axis}"
+
+
 def describe_kind(kind: Kind) -> str:
     """`real` -> "a real number" and so on."""
     return {
@@ -91,9 +112,11 @@ def describe_shape(shape: Shape) -> str:
         case Tensor(reduced):
             if not reduced:
                 return "a tensor as large as the variable"
-            if "row" in reduced:
-                return "a tensor with one value per row" if 0 not in reduced else "a reduced tensor"
             axes = sorted(axis for axis in reduced if isinstance(axis, int))
+            several = [axis for axis in reduced if not isinstance(axis, int)]
+            if several:
+                single = len(several) == 1 and not covers(reduced, ir.kept(several[0]) or 0)
+                return _per_index(several[0]) if single else "a reduced tensor"
             names = " and ".join(str(axis) for axis in axes)
             return f"a tensor reduced over {'axis' if len(axes) == 1 else 'axes'} {names}"
         case _:

@@ -10,7 +10,7 @@ from optdsl.check.assigned import assigned, updated_in_repeats
 from optdsl.check.decls import report_reserved
 from optdsl.check.expr import infer_whole
 from optdsl.check.names import GIVEN
-from optdsl.check.scope import Scope
+from optdsl.check.scope import Scope, meant_by
 from optdsl.check.shapes import broadcast, describe_kind, describe_shape, fits, join, real
 from optdsl.format import format_statement
 from optdsl.ir import Kind, PerStep, PerVariable, Tensor, Type
@@ -245,9 +245,8 @@ def _target_type(target: syntax.Ident, flow: Flow, scope: Scope) -> Type | None:
         help_ = "give the new value another name, with `=`; what lasts between steps is a `slot`"
         scope.error("update-of-constant", target.span, f"`{name}` is {what}, not a slot", help_)
     else:
-        meant = scope.report.closest(name, {*scope.names.slots, "param"})
         declare = f"declare it: `slot {name}`; or write `{name} = …` for a value of this step only"
-        help_ = f"did you mean `{meant}`?" if meant else declare
+        help_ = meant_by(name, {*scope.names.slots, "param"}, scope) or declare
         scope.error("undefined-name", target.span, f"there is no slot `{name}`", help_)
     return None
 

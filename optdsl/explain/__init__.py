@@ -144,15 +144,19 @@ def _state(case: ir.Case, total: Cost) -> list[str]:
         f"{_count(total.writes, 'tensor')} as large as the variable: "
         f"{FLOAT32_BYTES * (total.reads + total.writes)} bytes per parameter."
     )
-    if not case.slots:
+    first = ir.reads(case.step, ir.Role.FIRST)
+    if not case.slots and not first:
         return ["State: none", *_indented([moved])]
     bytes_ = total.bytes_per_parameter
     large = [f"{bytes_} bytes per parameter in float32"] if bytes_ else []
-    title = f"State: {' and '.join([*large, *(f'`{name}`' for name in total.smaller)])}"
+    smaller = [f"`{name}`" for name in (*total.smaller, *["first"] * first)]
+    title = f"State: {' and '.join([*large, *smaller])}"
     rows = [
         (slot.name, size(slot), f"starts at {text(slot.initial)}", " ".join(slot.doc.split()))
         for slot in case.slots
     ]
+    if first:
+        rows.append(("first", "one flag per variable", "starts at true", ""))
     return [title, *_indented(_table(rows)), *_indented([moved])]
 
 
@@ -251,7 +255,7 @@ def _surface(expr: ir.Expr) -> syntax.Expr:
 
 
 def _surface_call(
-    op: str, args: tuple[syntax.Expr, ...], axis: int | str | None, expr: ir.Call
+    op: str, args: tuple[syntax.Expr, ...], axis: ir.Axis | None, expr: ir.Call
 ) -> syntax.Expr:
     span, known = expr.span, OPS[op]
     match known.form:

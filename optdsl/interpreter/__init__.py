@@ -45,7 +45,8 @@ class State:
     """One variable and its slots after `t` steps; `dtype` is the variable's.
 
     `param` is what the variable holds. The next step starts from `unrounded`, which for a dtype
-    of 16 bits is more precise: steps of less than half a unit in the last place add up.
+    of 16 bits is more precise: steps of less than half a unit in the last place add up. `first` is
+    true until a step has updated the variable, which may be later than step 1.
     """
 
     param: Bounded
@@ -53,6 +54,7 @@ class State:
     slots: Mapping[str, Bounded]
     t: int
     dtype: str
+    first: bool = True
 
 
 class Reference:
@@ -163,6 +165,7 @@ class Reference:
             rounded(_folded(grad, case), form),
             rounded(_folded(state.unrounded, case), form),
             {name: rounded(slot, form) for name, slot in held.items()},
+            first=state.first,
             changing=ir.changing(case.step),
         )
         execute(case.step, frame)
@@ -179,7 +182,7 @@ class Reference:
 def _after(state: State, unrounded: Bounded, slots: Mapping[str, Bounded]) -> State:
     """The state one step later."""
     param = rounded(unrounded, FORMATS[state.dtype])
-    return State(param, unrounded, slots, state.t + 1, state.dtype)
+    return State(param, unrounded, slots, state.t + 1, state.dtype, first=False)
 
 
 def _hyper_value(hyper: ir.Hyper, given: HyperValue, index: int) -> Value:

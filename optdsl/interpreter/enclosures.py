@@ -75,7 +75,9 @@ def enclosed(op: str, args: Sequence[Bounded]) -> Bounded:
             return _remainder(result, *args)
         case "pow":
             return _power_of_negative(result, *args)
-    return result
+        case "atan2":
+            return _angle(result, *args)
+    return result if OPS[op].poles is None else _around_poles(OPS[op], result, *args)
 
 
 def _hull(values: Sequence[Any]) -> tuple[Array, Array]:
@@ -151,6 +153,24 @@ def _remainder(result: Bounded, a: Bounded, b: Bounded) -> Bounded:
     low = np.where(same, result.low, np.minimum(b.low, 0.0))
     high = np.where(same, result.high, np.maximum(b.high, 0.0))
     return replace(result, low=low, high=high, nan=result.nan | _spans(b, 0.0))
+
+
+def _angle(result: Bounded, y: Bounded, x: Bounded) -> Bounded:
+    """Around 0, and left of it where y may be a zero of either sign, any angle is possible."""
+    any_ = _spans(y, 0.0) & (x.low <= 0)
+    low, high = np.where(any_, -np.pi, result.low), np.where(any_, np.pi, result.high)
+    return replace(result, low=low, high=high)
+
+
+def _around_poles(op: Op, result: Bounded, x: Bounded) -> Bounded:
+    """Where a pole may lie between the corners, anything is possible."""
+    assert op.poles is not None
+    turns = [end / (2 * op.poles) + 0.5 for end in (x.low, x.high)]
+    slack = 4 * np.spacing(np.maximum(*np.abs(turns)))  # of the numbers of turns here
+    same = np.floor(turns[0] - slack) == np.floor(turns[1] + slack)
+    pole = (x.low < x.high) & ~same
+    low, high = np.where(pole, -np.inf, result.low), np.where(pole, np.inf, result.high)
+    return replace(result, low=low, high=high)
 
 
 def _power_of_negative(result: Bounded, x: Bounded, y: Bounded) -> Bounded:

@@ -26,7 +26,8 @@ from optdsl.ops import OPS, Typing
 class Frame:
     """What names stand for while a step runs. `shape` is the whole variable's.
 
-    `changing` are the locals that have another value in each round of a `repeat`.
+    `first` says whether it is the variable's first. `changing` are the locals that have another
+    value in each round of a `repeat`.
     """
 
     hypers: dict[str, Value]
@@ -36,6 +37,7 @@ class Frame:
     grad: Bounded
     param: Bounded
     slots: dict[str, Bounded] = field(default_factory=dict)
+    first: bool = True
     locals: dict[str, Value] = field(default_factory=dict)
     changing: frozenset[str] = frozenset()
     old: dict[str, Bounded] = field(init=False)
@@ -190,6 +192,8 @@ def _read(ref: ir.Ref, frame: Frame) -> Value:
             return exact(frame.t)
         case ir.Role.DIM:
             return exact(_dimension(ref.name, frame.shape))
+        case ir.Role.FIRST:
+            return certain(frame.first)
         case ir.Role.GRAD:
             return frame.grad
         case ir.Role.PARAM:
@@ -204,6 +208,9 @@ def _read(ref: ir.Ref, frame: Frame) -> Value:
 
 def _dimension(name: str, shape: tuple[int, ...]) -> int:
     padded = (1, 1, *shape)
+    if name.startswith("length("):
+        axis = int(name[len("length(") : -1])
+        return math.prod(shape[place] for place in _axes(axis, len(shape)))
     return {
         "rank": len(shape),
         "rows": padded[-2],
@@ -242,31 +249,14 @@ def _call(call: ir.Call, frame: Frame) -> Value:
 
 def _reduction(call: ir.Call, x: Value, form: Format) -> Value:
     """Over everything to one value per variable, or over some axes, which stay with size 1."""
-    before, along, after = _split(call.axis, x.value.shape)
-    flat = (math.prod(before), along, math.prod(after))
-    kept = (
-        ()
-        if call.axis is None
-        else (*before, *(1,) * (x.value.ndim - len(before) - len(after)), *after)
-    )
-    result = reduce(call.op, x.map(lambda part: part.reshape(flat)), 1, form)
-    return result.map(lambda part: part.reshape(kept))
-
-
-def _split(
-    axis: int | str | None, shape: tuple[int, ...]
-) -> tuple[tuple[int, ...], int, tuple[int, ...]]:
-    """The sizes before the reduced axes, the number of elements along them, the sizes after."""
-    match axis:
-        case None:
-            return (), math.prod(shape), ()
-        case int():
-            place = _axis(axis, len(shape))
-            if place is None:
-                return shape, 1, ()
-            return shape[:place], shape[place], shape[place + 1 :]
-        case _:
-            return shape[:1], math.prod(shape[1:]), ()
+    shape = x.value.shape
+    every = range(len(shape))
+    along = [*every] if call.axis is None else sorted(_axes(call.axis, len(shape)))
+    others = [axis for axis in every if axis not in along]
+    flat = tuple(math.prod(shape[axis] for axis in axes) for axes in (others, along))
+    kept = () if call.axis is None else tuple(1 if axis in along else shape[axis] for axis in every)
+    table = x.map(lambda part: part.transpose(*others, *along).reshape(flat))
+    return reduce(call.op, table, 1, form).map(lambda part: part.reshape(kept))
 
 
 # --- shapes ---------------------------------------------------------------------------------------
@@ -280,13 +270,14 @@ def slot_shape(slot: ir.Slot, shape: tuple[int, ...]) -> tuple[int, ...]:
 
 def _tensor_shape(kind: ir.Tensor, shape: tuple[int, ...]) -> tuple[int, ...]:
     """The shape of a tensor of a variable that has `shape`."""
-    reduced = {_axis(axis, len(shape)) for axis in kind.reduced if isinstance(axis, int)}
-    if "row" in kind.reduced:
-        reduced |= set(range(1, len(shape)))
+    reduced = {place for axis in kind.reduced for place in _axes(axis, len(shape))}
     return tuple(1 if i in reduced else size for i, size in enumerate(shape))
 
 
-def _axis(axis: int, rank: int) -> int | None:
-    """An axis counted from the first; None if the variable does not have it."""
-    place = axis + rank if axis < 0 else axis
-    return place if 0 <= place < rank else None
+def _axes(axis: ir.Axis, rank: int) -> set[int]:
+    """The axes that one stands for, counted from the first: those that the variable has."""
+    every, left_out = set(range(rank)), ir.kept(axis)
+    if isinstance(axis, int):
+        return every & {axis % rank} if rank and -rank <= axis < rank else set()
+    assert left_out is not None
+    return every - {left_out + rank if left_out < 0 else left_out}

@@ -188,6 +188,19 @@ def floor(x: Interval) -> Interval:
     return of(floor_of(x.low), high, whole=True)
 
 
+def ceil(x: Interval) -> Interval:
+    """`ceil(x)`."""
+    return neg(floor(neg(x)))
+
+
+def round_(x: Interval) -> Interval:
+    """`round(x)`, half to even."""
+    if x.empty:
+        return EMPTY
+    low, high = (end if math.isinf(end) else float(round(end)) for end in (x.low, x.high))
+    return of(low, high, whole=True)
+
+
 def minimum(x: Interval, y: Interval) -> Interval:
     """`min(x, y)`."""
     return neg(maximum(neg(x), neg(y)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import inf
+from math import inf, pi
 
 from optdsl.intervals.arithmetic import maximum, minimum, sub
 from optdsl.intervals.interval import EITHER, EMPTY, FALSE, TRUE, Interval, intersection, of
@@ -90,6 +90,11 @@ def can_be_zero_or_less(x: Interval) -> bool:
 def can_be_minus_one_or_less(x: Interval) -> bool:
     """Whether the argument of `log1p` can be -1 or less."""
     return not intersection(x, of(-inf, -1)).empty
+
+
+def can_be_a_pole(x: Interval) -> bool:
+    """Whether the argument of `tan` can be an odd multiple of pi/2, which no float is."""
+    return x.point is None and not x.within(of(-pi / 2, pi / 2))
 
 
 def zero_to_negative(x: Interval, y: Interval) -> bool:

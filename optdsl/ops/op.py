@@ -58,7 +58,7 @@ class Op:
 
     Everything is said of the operation on real numbers, unless it says otherwise. What is left out
     is not so, or not known; a function of one number that has no `slope` is monotone between its
-    `turns`.
+    `turns`, or its `poles`.
     """
 
     name: str
@@ -100,6 +100,7 @@ class Op:
     double_roundings: float | None = None
     turns: tuple[tuple[float, float], ...] = ()
     slope: float | None = None
+    poles: float | None = None  # at odd multiples of it, and monotone between them
     picks: bool = False
 
     # Reductions: what can stand in for an element that is left out.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import inf
+from math import erf, inf, pi
 from typing import Any
 
 from optdsl import intervals as iv
@@ -43,6 +43,14 @@ _NOT_ABOVE_MINUS_ONE = Fault(
     words="-1 or less",
     remedy="take `max` of it and 0",
     possible=iv.can_be_minus_one_or_less,
+)
+_AT_A_POLE = Fault(
+    code="domain",
+    argument=0,
+    subject="{} in `tan`",
+    words="an odd multiple of pi/2",
+    remedy="take `clip` of it to less than pi/2",
+    possible=iv.can_be_a_pole,
 )
 _POWER_OF_ZERO = Fault(
     code="domain",
@@ -89,6 +97,22 @@ def _within(low: float, high: float) -> Callable[[Interval], Interval]:
 def _clip(np: Any, x: Any, low: Any, high: Any) -> Any:
     """NumPy's own `clip` gives the upper limit where that is below the lower one."""
     return np.maximum(np.minimum(x, high), low)
+
+
+def _erf(np: Any, x: Any) -> Any:
+    """NumPy has none of its own."""
+    return np.vectorize(erf, otypes=[float])(x)
+
+
+def _sigmoid(np: Any, x: Any) -> Any:
+    """`1 / (1 + exp(-x))`, without overflow."""
+    small = np.exp(-np.abs(x))
+    return np.where(x < 0, small, 1) / (1 + small)
+
+
+def _softplus(np: Any, x: Any) -> Any:
+    """`log(1 + exp(x))`, without overflow."""
+    return np.logaddexp(0.0, x)
 
 
 # --- the rows ------------------------------------------------------------------------------------
@@ -175,7 +199,22 @@ _FUNCTIONS = (
     # A rational function of degree 13 over 6.
     _function("tanh", "x", Typing.REAL, numpy="tanh", interval=iv.tanh, roundings=12),
     _function("cos", "x", Typing.REAL, numpy="cos", interval=_within(-1, 1), slope=1, roundings=8),
+    _function("sin", "x", Typing.REAL, numpy="sin", interval=_within(-1, 1), slope=1, roundings=8),
+    _function("tan", "x", Typing.REAL,
+              numpy="tan", interval=iv.tan, domain=(_AT_A_POLE,), poles=pi / 2, roundings=16),
+    _function("atan2", "y x", Typing.REAL, also=("arctan2",),
+              numpy="arctan2", interval=iv.atan2, roundings=12),
+    _function("sigmoid", "x", Typing.REAL, also=("expit", "logistic"),
+              numpy=_sigmoid, interval=iv.sigmoid, roundings=16),
+    _function("softplus", "x", Typing.REAL, numpy=_softplus, interval=iv.softplus, roundings=16),
+    _function("erf", "x", Typing.REAL, numpy=_erf, interval=iv.erf, roundings=16),
     _function("floor", "x", Typing.REAL, numpy="floor", interval=iv.floor),
+    _function("ceil", "x", Typing.REAL, also=("ceiling",), numpy="ceil", interval=iv.ceil),
+    # Half to even, as everywhere in IEEE arithmetic.
+    _function("round", "x", Typing.REAL, also=("rint",), numpy="rint", interval=iv.round_),
+    # A power of 1/3, which is rounded itself: that counts |log x| / 3 times.
+    _function("cbrt", "x", Typing.REAL, also=("cube_root",),
+              numpy="cbrt", interval=iv.cbrt, roundings=64, double_roundings=400),
     _function("min", "a b", Typing.ARITHMETIC, also=("minimum",),
               numpy="minimum", plain=True, interval=iv.minimum,
               commutative=True, idempotent=True, equals=logic.the_smaller, picks=True),

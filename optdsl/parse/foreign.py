@@ -51,9 +51,18 @@ _LINE_BEGINNINGS: dict[str, _Repair] = {
     "else": ("OTHERWISE", "otherwise", "write `otherwise:`"),
 }
 
+_DECLARATIONS: dict[str, _Repair] = {
+    **dict.fromkeys(("param", "hyperparameter"), ("HYPER", "hyper", "write `hyper`")),
+    **dict.fromkeys(("state", "buffer"), ("SLOT", "slot", "write `slot`")),
+    **dict.fromkeys(("update", "rule"), ("STEP", "step", "write `step:`")),
+}
+"""Words that open a line, and that a name or `:` follows."""
+
+_LOOP = "an operation works on all elements at once; write `repeat N:` for a number of rounds"
+
 _FOREIGN_LINES = {
-    "for": "no loop is needed: an operation works on all elements at once",
-    "while": "no loop is needed: an operation works on all elements at once",
+    "for": _LOOP,
+    "while": _LOOP,
     "return": "update `param` instead: `param <- value`",
     "let": "write `name = value`",
     "var": "write `name = value`",
@@ -133,6 +142,8 @@ def _misspelt(word: Token, after: Token | None) -> _Repair | None:
         return None
     if after is None or after.type not in ("NAME", "COLON"):
         return None
+    if (declared := _DECLARATIONS.get(word)) is not None:
+        return declared if (declared[0] == "STEP") == (after.type == "COLON") else None
     from difflib import get_close_matches  # slow to import, and hardly ever needed
 
     meant = get_close_matches(word.lower(), sorted(KEYWORDS_AS_WRITTEN), 1, 0.7)
@@ -140,7 +151,8 @@ def _misspelt(word: Token, after: Token | None) -> _Repair | None:
 
 
 def _instead_of(span: Span, written: str, advice: str) -> Diagnostic:
-    return error("syntax", f"`{written}` is not part of the language", span, advice)
+    fact = "declares nothing" if written in ("param", "state") else "is not part of the language"
+    return error("syntax", f"`{written}` {fact}", span, advice)
 
 
 def _beyond_repair(
@@ -161,7 +173,10 @@ def _beyond_repair(
         case "UNKNOWN":
             message = f"`{token}` is not part of the language"
             return error(
-                "syntax", message, span, _LETTER if token.isalpha() else _CHARACTERS.get(token)
+                "syntax",
+                message,
+                span,
+                _LETTER if token.isalpha() else _CHARACTERS.get(token, "remove it"),
             )
         case "NUMBER" if touching is not None and touching.type == "NAME":
             written = f"{token}{touching}"

@@ -29,6 +29,7 @@ _CLOSING = frozenset(("RPAR", "RSQB"))
 _ENDING_A_VALUE = frozenset("NAME NUMBER BOOLEAN RPAR RSQB".split()) | KEYWORDS
 _WORDS = frozenset({"NAME"}) | KEYWORDS
 _ASSIGNING = frozenset(("EQUAL", "ARROW"))
+_JOINING = frozenset("PLUS MINUS TIMES CARET COMPARISON AND OR".split())
 
 
 @record
@@ -104,6 +105,7 @@ class _Reader:
         self.line_start = 0
         self.tabs = 0
         self.broken = False
+        self.continued = False  # whether the logical line before took in the one after it
 
     def read(self, token: Token) -> None:
         match token.type:
@@ -203,6 +205,10 @@ class _Reader:
     # --- indentation ---
 
     def _end_of_line(self) -> None:
+        if self.out.lines and _goes_on(self.out.lines[-1].tokens, self.line):
+            self._continue()
+            return
+        self.continued = False
         closes, opens = self._indentation()
         depth = len(self.levels) - 1
         for comment, _ in self.pending:
@@ -210,6 +216,20 @@ class _Reader:
         self.pending = []
         tokens = tuple(_soften(self.line))
         self.out.lines.append(Line(tokens, closes, opens, self.broken))
+        self.line = []
+        self.broken = False
+
+    def _continue(self) -> None:
+        """Complains, once for each statement, and reads the line as the rest of the one before."""
+        if not self.continued:
+            message = "the line before goes on here, outside of parentheses"
+            advice = "write `(` before the expression and `)` after it"
+            self.out.found.append(error("syntax", message, span_of(self.line[0]), advice))
+        before = self.out.lines.pop()
+        tokens = (*before.tokens, *_soften(self.line))
+        broken = before.broken or self.broken
+        self.out.lines.append(Line(tokens, before.closes, before.opens, broken))
+        self.continued = True
         self.line = []
         self.broken = False
 
@@ -275,6 +295,14 @@ class _Reader:
         self._comments_before_dedent([0])
         self.out.comments.sort(key=lambda comment: comment.span.start)
         self.out.depth = len(self.levels) - 1
+
+
+def _goes_on(before: tuple[Token, ...], line: list[Token]) -> bool:
+    """Whether a line is the rest of an expression that the one before begins."""
+    if line[0].type in _JOINING:
+        return before[-1].type in _ENDING_A_VALUE
+    begins = line[0].type in KEYWORDS or (len(line) > 1 and line[1].type in _ASSIGNING)
+    return before[-1].type in (_JOINING | _ASSIGNING) and not begins
 
 
 def _opens_block(line: Line) -> bool:

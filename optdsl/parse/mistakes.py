@@ -122,7 +122,7 @@ def _misplaced(tokens: tuple[Token, ...], accepts: set[str]) -> tuple[str, str |
         if first.type in ("NAME", "WHEN", "REPEAT", "REGRAD", "INNER"):
             return "a statement stands outside `step:`", "move it into the block `step:`"
         wanted = "`hyper`, `slot`, `def`, `sparse` or `step:`"
-        return f"expected {wanted}, found {_seen(first)}", None
+        return f"expected {wanted}, found {_seen(first)}", "begin the line with one of these words"
     if first.type in KEYWORDS:
         return f"`{first}` cannot stand inside a block of statements", "move it out of the block"
     return f"a statement begins with a name, not with {_seen(first)}", (
@@ -153,6 +153,11 @@ def _special(
         return "this `)` closes nothing", "remove it, or add a `(` before"
     if token.type == "RSQB" and "RPAR" in accepts and first.type != "HYPER":
         return "a `(` is closed by `]`", "write `)`"
+    if _gives_several_axes(tokens, index):
+        return "`axis` takes one axis", (
+            "reduce over one after the other, or write `row`, `column` or `but(k)`; "
+            "without `axis`, it is over all"
+        )
     if token.type == "LSQB":
         return "`[` only begins an interval", "write `(`"
     if before.type == "COLON" and accepts == {"_NEWLINE"}:
@@ -172,13 +177,25 @@ def _special(
     return None
 
 
+def _gives_several_axes(tokens: tuple[Token, ...], index: int) -> bool:
+    """Whether `axis=(0, 1)` or `axis=[0, 1]` stands here."""
+    begun = index if tokens[index].type == "LSQB" else index - 2
+    if begun > 2 and tokens[begun].type == "MINUS":
+        begun -= 1
+    opening = tokens[index].type in ("LSQB", "COMMA") and tokens[begun].type in ("LSQB", "LPAR")
+    return opening and tokens[begun - 2] == "axis" and tokens[begun - 1] == "="
+
+
 def _wanted(tokens: tuple[Token, ...], before: Token, accepts: set[str]) -> tuple[str, str | None]:
     """What could have stood here, and how the whole is written."""
     first = tokens[0].type
     if before.type == "COLON" and first == "HYPER":
         return "`int` or `bool` after `:`", "a default value stands after `=`"
     if before.type == "COLON" and first == "SLOT":
-        return "a shape after `:`", "the shapes are `param`, `scalar`, `row` and `reduced(k)`"
+        return (
+            "a shape after `:`",
+            "the shapes are `param`, `scalar`, `row`, `reduced(k)` and `keep(k)`",
+        )
     for wanted in ("EQUAL", "COLON", "NUMBER", "LPAR", "NAME"):
         part = _PARTS.get((first, wanted)) if wanted in accepts else None
         if part and not (wanted in ("NUMBER", "NAME") and {"NUMBER", "NAME"} <= accepts):
@@ -189,7 +206,7 @@ def _wanted(tokens: tuple[Token, ...], before: Token, accepts: set[str]) -> tupl
     if first in ("WHEN", "REPEAT") and "COLON" in accepts:
         return f"`:` at the end of `{tokens[0]}`", f"write `{tokens[0]} …:`"
     if "NUMBER" in accepts:
-        return f"a value after {_seen(before)}", None
+        return f"a value after {_seen(before)}", _COMPLETE
     if first == "HYPER" and accepts & {"LSQB", "COMMA", "RSQB"}:
         return _listed(accepts), "write an interval as `[0, 1)`: `)` where the end is not included"
     if first in ("HYPER", "SLOT") and "TEXT" in accepts and not accepts >= _INFIX:
@@ -203,7 +220,10 @@ def _wanted(tokens: tuple[Token, ...], before: Token, accepts: set[str]) -> tupl
         )
     if accepts >= _INFIX and before.type in ("NAME", "NUMBER", "RPAR"):
         return f"an operator or {_listed(accepts - {'LPAR'})}", "to multiply, write `*`"
-    return _listed(accepts), None
+    return _listed(accepts), "write that, or take back what stands before it"
+
+
+_COMPLETE = "complete it; what goes on in the next line stands in parentheses"
 
 
 def _listed(accepts: set[str]) -> str:

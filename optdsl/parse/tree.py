@@ -257,7 +257,7 @@ class TreeBuilder(Transformer[Token, syntax.Spec]):
         return syntax.Keyword(_ident(name), value, span_of(name).to(value.span))
 
     def number(self, token: Token) -> syntax.Number:
-        return syntax.Number(str(token), span_of(token))
+        return syntax.Number(token.lower(), span_of(token))  # `1E-3` is `1e-3`
 
     def boolean(self, token: Token) -> syntax.Boolean:
         return syntax.Boolean(token == "true", span_of(token))

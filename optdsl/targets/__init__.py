@@ -38,4 +38,6 @@ class Target:
     """A function of a condition and two functions, of which it calls one."""
     reductions: Mapping[str, str]
     """The runtime's reductions that leave out rows that are padding."""
+    carried: frozenset[str]
+    """Functions that the runtime has under the language's own name, and the framework lacks."""
     template: str

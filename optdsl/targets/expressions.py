@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import assert_never
 
 from optdsl.analysis.sizes import is_sized
-from optdsl.ir import Call, Const, Expr, Kind, Old, Ref, Role
+from optdsl.ir import But, Call, Const, Expr, Kind, Old, Ref, Role, kept
 from optdsl.ops import OPS, Form, Op
 from optdsl.passes.static import is_static
 from optdsl.records import record, replace
@@ -97,9 +97,9 @@ def call(function: Document, *args: Document) -> Document:
     return bracketed((function, "("), args, ")")
 
 
-def literal(value: float | int | bool | str) -> str:
+def literal(value: float | int | bool | str | But) -> str:
     """A constant as Python writes it; whole numbers without a fraction."""
-    if isinstance(value, str):
+    if isinstance(value, str | But):
         return f'"{value}"'
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e6:
         return str(int(value))
@@ -208,7 +208,12 @@ def _tensor(expr: Call, here: Surroundings) -> tuple[Document, int]:
         case Call(op, args) if OPS[op].commutative and here.is_static(args[0]):
             return _tensor(replace(expr, args=args[::-1]), here)
         case Call(op):
-            return call(spelling(OPS[op], here.target), *_arguments(expr, here)), _ATOM
+            return call(_function(OPS[op], here), *_arguments(expr, here)), _ATOM
+
+
+def _function(op: Op, here: Surroundings) -> Document:
+    """What is called for an operation that is one function: the target's, or the runtime's."""
+    return here.helper(op.name) if op.name in here.target.carried else spelling(op, here.target)
 
 
 def spelling(op: Op, target: Target) -> str:
@@ -226,7 +231,7 @@ def _on_numbers(expr: Call, here: Surroundings) -> tuple[Document, int]:
         rank = _PRECEDENCE[op.symbol]
         right = _grouped(expr.args[1], rank + 1, here)
         return (args[0], Line(), f"{op.symbol} ", right), rank
-    return call(spelling(op, here.target), *args), _ATOM
+    return call(_function(op, here), *args), _ATOM
 
 
 def _is_choice(args: tuple[Expr, ...], here: Surroundings) -> bool:
@@ -262,7 +267,7 @@ def _reduction(expr: Call, here: Surroundings) -> Document:
     """A reduction over everything, or over one axis, which stays with size 1."""
     arg = expression(expr.args[0], here)
     if here.whole and mixes_rows(expr):
-        axis = () if expr.axis is None else (f"axis={expr.axis}",)
+        axis = () if expr.axis is None else (f"axis={literal(expr.axis)}",)
         return call(here.helper(here.target.reductions[expr.op]), arg, "whole", *axis)
     more: tuple[Document, ...] = ()
     if expr.axis is not None:
@@ -279,4 +284,6 @@ def mixes_rows(expr: Expr) -> bool:
     """Whether a reduction may run over the leading axis of some variable."""
     if not isinstance(expr, Call) or not OPS[expr.op].reduces:
         return False
-    return expr.axis is None or (isinstance(expr.axis, int) and expr.axis <= 0)
+    if expr.axis is None or isinstance(expr.axis, int):
+        return expr.axis is None or expr.axis <= 0
+    return kept(expr.axis) != 0

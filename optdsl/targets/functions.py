@@ -44,7 +44,7 @@ from optdsl.targets.statements import (
 )
 from optdsl.targets.text import WIDTH, spelled
 
-_DIMS = ("rank", "rows", "cols", "size")
+_OF_WHOLE = ("rank", "rows", "cols", "size", "first")
 _CONSTANT = 40  # characters for what hyperparameters decide, in an initial value
 _PARAMETERS = frozenset({"hyper", "s", "whole", "rt", T_AS_REAL})
 
@@ -73,15 +73,20 @@ class Source:
     def sees_whole(self) -> bool:
         """Whether the update looks at the whole variable: at dimensions, or over rows."""
         return any(
-            mixes_rows(part) or (isinstance(part, Ref) and part.role is Role.DIM)
+            mixes_rows(part) or (isinstance(part, Ref) and part.role in (Role.DIM, Role.FIRST))
             for expr in (*ir.expressions(self.lowered.body), *(s.value for s in self.lowered.sizes))
             for part in ir.parts(expr)
         )
 
     @property
+    def reads_first(self) -> bool:
+        """Whether the update asks if it is the variable's first."""
+        return ir.reads(self.lowered.body, Role.FIRST)
+
+    @property
     def taken(self) -> frozenset[str]:
         """Names that a generated function has, which no name of a specification can be."""
-        return _PARAMETERS | set(HELPERS) | set(self.target.reductions.values())
+        return _PARAMETERS | {*HELPERS, *self.target.carried, *self.target.reductions.values()}
 
     def spelled(self, name: str) -> str:
         """A name of the specification in a generated function."""
@@ -184,7 +189,8 @@ def condition(source: Source) -> list[Document]:
     if source.case.condition is None:
         return []
     given = {hyper.name: f"hyper.{hyper.name}" for hyper in source.hypers}
-    names = {name: f"whole.{name}" for name in _DIMS} | given
+    parts = (part for part in ir.parts(source.case.condition) if isinstance(part, Ref))
+    names = {part.name: f"whole.{part.name}" for part in parts if part.role is Role.DIM} | given
     fixed = frozenset(hyper.name for hyper in source.hypers if hyper.kind is not Kind.REAL)
     here = Surroundings(source.target, source.helper_prefix, names, fixed, source.target.double)
     return assignment("return ", source.case.condition, writer(here), 1)
@@ -209,6 +215,8 @@ def _initial_form(slot: Slot, writes: Writer) -> Form:
             like = call(here.helper("reduced"), "param", '"row"')
         case SlotShape.REDUCED:
             like = call(here.helper("reduced"), "param", str(slot.axis))
+        case SlotShape.KEEP:
+            like = call(here.helper("reduced"), "param", f'"but({slot.axis})"')
         case _:
             assert_never(slot.shape)
     if zero:
@@ -279,10 +287,17 @@ def _names(source: Source) -> dict[str, str]:
     own += [named.name for named in lowered.sizes]
     return {
         **{name: name for name in ("grad", "param")},
-        **{name: f"whole.{name}" for name in _DIMS},
+        **{name: f"whole.{name}" for name in (*_OF_WHOLE, *_lengths(lowered))},
         **{name: source.spelled(name) for name in own},
         **{scalar.name: f"s.{scalar.name}" for scalar in lowered.scalars},
     }
+
+
+def _lengths(lowered: Lowered) -> list[str]:
+    """The `length(k)` that are read, as they are written."""
+    exprs = (*ir.expressions(lowered.body), *(size.value for size in lowered.sizes))
+    read = [name for expr in exprs for name in ir.names(expr)]
+    return [name for name in dict.fromkeys(read) if name.startswith("length(")]
 
 
 def _old_names(read: list[str], names: dict[str, str]) -> dict[str, str]:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from optdsl.analysis import Facts
 from optdsl.analysis.sparsity import Sparsity
-from optdsl.ir import Hyper, Kind, Optimizer, Slot, SlotShape
+from optdsl.ir import Hyper, Kind, Optimizer, Slot
 from optdsl.meaning import meaning
 from optdsl.passes.lowering import Lowered, lowered_cases
 from optdsl.targets import Target
@@ -230,6 +230,8 @@ def _case_fields(source: Source, sparse: Sparsity) -> list[Document]:
         fields.insert(0, f'name="{case.name}"')
     if source.sees_whole:
         fields.append("sees_whole=True")
+    if source.reads_first:
+        fields.append("reads_first=True")
     if case.sparse != "exact":
         fields.append(f'sparse="{case.sparse}"')
     if sparse.touched_rows:
@@ -240,7 +242,7 @@ def _case_fields(source: Source, sparse: Sparsity) -> list[Document]:
 
 
 def _shape(slot: Slot) -> str:
-    axis = f"({slot.axis})" if slot.shape is SlotShape.REDUCED else ""
+    axis = "" if slot.axis is None else f"({slot.axis})"
     return f"{slot.shape.value}{axis}"
 
 

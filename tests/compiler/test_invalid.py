@@ -55,3 +55,25 @@ def test_the_classic_bias_correction_names_the_step() -> None:
     text = rendered(FOLDER / "warning_bias_correction.opt")
     assert "warning[division-by-zero]" in text
     assert "t = 1" in text
+
+
+WITHOUT_HELP = {
+    "unsupported": "nothing can be done about what is not built yet",
+}
+"""Diagnostics that name no action, and why."""
+
+
+@pytest.mark.parametrize("path", SPECS, ids=lambda path: path.stem)
+def test_every_diagnostic_says_what_to_do(path: Path) -> None:
+    for found in compile_bytes(path.read_bytes(), path.name).diagnostics:
+        assert found.help or found.code in WITHOUT_HELP, found
+
+
+def test_only_such_diagnostics_name_no_action() -> None:
+    silent = {
+        found.code
+        for path in SPECS
+        for found in compile_bytes(path.read_bytes(), path.name).diagnostics
+        if not found.help
+    }
+    assert silent == set(WITHOUT_HELP)

@@ -11,6 +11,11 @@ from support.trees import HEAD, STEP, errors, the_error, tree
 
 # --- mistakes ------------------------------------------------------------------------------------
 
+SEVERAL_AXES = (
+    "reduce over one after the other, or write `row`, `column` or `but(k)`; "
+    "without `axis`, it is over all"
+)
+
 # What stands in `step:`, the part that is at fault, the message, the help.
 STATEMENTS = [
     ("x = grad**2", "**", "`**` is not part of the language", "write `^` for a power"),
@@ -44,7 +49,8 @@ STATEMENTS = [
      "a name stands alone; the functions are listed in the language's documentation"),
     ("x = 1_000", "_", "a number has no `_` in it", "write its digits only"),
     ("x = 2a", "2a", "`2a` is neither a number nor a name", "write `2 * a`"),
-    ("x = 1E5", "1E5", "`1E5` is neither a number nor a name", "write an exponent as in `1e-3`"),
+    ("x = 1Ex", "1Ex", "`1Ex` is neither a number nor a name", "write `1 * Ex`"),
+    ("x = 1e", "1e", "`1e` is neither a number nor a name", "write an exponent as in `1e-3`"),
     ("x = 0x1F", "0x1F", "`0x1F` is neither a number nor a name",
      "write numbers in decimal digits"),
     ("_x = 1", "_x", "`_x` is not a name", "write `x`"),
@@ -72,8 +78,16 @@ STATEMENTS = [
      "the argument `grad` follows one that is given by name", "write `axis=…` last"),
     ("x", "", "expected `=` or `<-` after the name, found the end of the line",
      "write `x = …` to name a value, `x <- …` to update"),
-    ("x = a +", "", "expected a value after `+`, found the end of the line", None),
-    ("x = max(a, )", ")", "expected a value after `,`, found `)`", None),
+    ("x = a +", "", "expected a value after `+`, found the end of the line",
+     "complete it; what goes on in the next line stands in parentheses"),
+    ("x = max(a, )", ")", "expected a value after `,`, found `)`",
+     "complete it; what goes on in the next line stands in parentheses"),
+    ("x = a +\n        b", "b", "the line before goes on here, outside of parentheses",
+     "write `(` before the expression and `)` after it"),
+    ("x = a\n            - b", "-", "the line before goes on here, outside of parentheses",
+     "write `(` before the expression and `)` after it"),
+    ("x = sum(a, axis=(0, 1))", ", 1", "`axis` takes one axis",
+     SEVERAL_AXES),
     ("3 = x", "3", "a statement begins with a name, not with `3`",
      "write `name = value`, or `name <- value` to update"),
     ("slot m", "slot", "`slot` cannot stand inside a block of statements",
@@ -109,9 +123,12 @@ DECLARATIONS = [
      'write `hyper name = 0.9 in [0, 1) "Doc."`, each on a line of its own'),
     ("slots m, v", "slots", "`slots` is not part of the language", "did you mean `slot`?"),
     ("Hyper b = 1", "Hyper", "`Hyper` is not part of the language", "did you mean `hyper`?"),
-    ("slot m =", "", "expected a value after `=`, found the end of the line", None),
+    ("slot m =", "", "expected a value after `=`, found the end of the line",
+     "complete it; what goes on in the next line stands in parentheses"),
     ("slot m: ", "", "expected a shape after `:`, found the end of the line",
-     "the shapes are `param`, `scalar`, `row` and `reduced(k)`"),
+     "the shapes are `param`, `scalar`, `row`, `reduced(k)` and `keep(k)`"),
+    ("param b = 1", "param", "`param` declares nothing", "write `hyper`"),
+    ("state m", "state", "`state` declares nothing", "write `slot`"),
     ("def f(a): a", ":", "expected `=` and the macro's value, found `:`",
      "write `def name(a, b) = value`"),
     ("slot", "", "expected the slot's name, found the end of the line", "write `slot name`"),
@@ -124,7 +141,8 @@ DECLARATIONS = [
     ("x <- 3", "x", "a statement stands outside `step:`", "move it into the block `step:`"),
     ('"Doc."', '"Doc."', "an optimizer's description stands in three quotes",
      'write `"""` on both sides'),
-    ("3", "3", "expected `hyper`, `slot`, `def`, `sparse` or `step:`, found `3`", None),
+    ("3", "3", "expected `hyper`, `slot`, `def`, `sparse` or `step:`, found `3`",
+     "begin the line with one of these words"),
 ]  # fmt: skip
 
 
@@ -132,7 +150,7 @@ def _check(text: str, line: str, part: str, message: str, advice: str | None) ->
     found = the_error(text)
     assert (found.code, found.message, found.help) == ("syntax", message, advice)
     start = text.index(line) + (len(line.rstrip()) if part == "" else line.index(part))
-    if part in ("< 2", "= 3"):  # written so that the second of two is found
+    if part in ("< 2", "= 3", ", 1"):  # written so that the second of two is found
         part = part[0]
     assert found.span == Span(start, start + len(part))
 

@@ -188,6 +188,8 @@ def test_every_comparison_has_a_negation() -> None:
 def runs(op: Op) -> Iterator[np.ndarray[Any, Any]]:
     """Values of a function of one number between its turns, in the order of the argument."""
     turns = sorted(turn for turn, _ in op.turns)
+    if op.poles is not None:
+        turns = [op.poles * odd for odd in range(-99, 100, 2)]
     grid = np.linspace(-20, 20, 4001)
     for low, high in zip([-inf, *turns], [*turns, inf], strict=True):
         yield np.array([call(op, x) for x in grid[(grid > low) & (grid < high)]])
@@ -225,6 +227,8 @@ def test_a_function_of_one_number_has_the_shape_that_its_row_says(op: Op) -> Non
         replace(OPS["log"], turns=()),
         replace(COS, slope=None),
         replace(COS, slope=0.9),
+        replace(OPS["tan"], poles=None),
+        replace(OPS["tan"], poles=math.pi),
     ],
     ids=lambda op: op.name,
 )

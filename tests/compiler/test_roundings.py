@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from optdsl.interpreter.bounds import FORMATS, Bounded, exact
 from optdsl.interpreter.enclosures import arithmetic, reduce
 from optdsl.ops import OPS, Typing
+from optdsl.runtime import tensorflow as rt
 from optdsl.targets.expressions import OPERATORS, spelling
 from optdsl.targets.tensorflow import TENSORFLOW
 
@@ -38,6 +39,8 @@ def samples(arity: int, dtype: str) -> list[NDArray[Any]]:
 def function(op: Any) -> Any:
     """What the generated code calls."""
     names = [*"xyz"[: len(op.params)]]
+    if op.name in TENSORFLOW.carried:
+        return getattr(rt, op.name)
     if op.name in OPERATORS:
         text = f" {op.symbol} ".join(["", *names][-2:])
     else:

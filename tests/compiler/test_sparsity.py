@@ -20,7 +20,7 @@ from support.exact import Fault, GiveUp, Machine
 
 SPECS = sorted((Path(__file__).parents[2] / "specs").glob("*.opt"))
 TOUCHED = {"gradient_descent", "decaying_sgd", "adagrad", "rowwise_adagrad"}
-LOCAL_RANK = {"sgd_clipnorm": 0, "novograd": 0, "adafactor_lite": 0}  # 0: never
+LOCAL_RANK = {"sgd_clipnorm": 0, "novograd": 0, "adafactor_lite": 0, "sm3": 0}  # 0: never
 HEAD = """\
 optimizer X:
     hyper lr = 0.1 in [0, inf)
@@ -32,7 +32,7 @@ optimizer X:
     slot a = start
     slot u: scalar
     slot r: row
-    slot first: reduced(0)
+    slot leading: reduced(0)
     slot second: reduced(1)
     slot last: reduced(-1)
     slot inner: reduced(-2)
@@ -85,7 +85,7 @@ KEPT = {
     "within a row": ["second <- second + sum(grad^2, axis=1)", "param <- param - grad / (norm(grad, axis=1) + eps)"],
     "clip": ["v <- clip(v + grad^2, 0, 10)", "param <- param - clip(grad, -1, 1)"],
     "a guarded quotient": ["v <- v + grad^2", "param <- param - where(v > 0, grad / sqrt(v), 0)"],
-    "read only": ["param <- param - grad * (u + first)"],
+    "read only": ["param <- param - grad * (u + leading)"],
 }  # fmt: skip
 
 
@@ -110,7 +110,10 @@ CHANGED = [
     (["v <- max(v, grad - 1) + max(m, 1)", "param <- param - grad"], "can change a row"),
     (["param <- param - m - grad", "m <- m + where(grad == 0, 1, 0)"], "can change a row"),
     (["u <- u + 1", "param <- param - grad"], "`u` is one value for several rows"),
-    (["first <- first + sum(grad^2, axis=0)", "param <- param - grad"], "`first` is one value"),
+    (
+        ["leading <- leading + sum(grad^2, axis=0)", "param <- param - grad"],
+        "`leading` is one value",
+    ),
 ]
 
 

@@ -4,6 +4,7 @@
 are the base classes; `core` puts hyperparameters, state and compiled steps together.
 """
 
+from optdsl.runtime.tensorflow.functions import cbrt
 from optdsl.runtime.tensorflow.hypers import Bool, Int, Number, Rate, Real
 from optdsl.runtime.tensorflow.keras_optimizer import KerasOptimizer, keras_class
 from optdsl.runtime.tensorflow.module_optimizer import ModuleOptimizer, module_class
@@ -38,6 +39,7 @@ __all__ = [
     "Rule",
     "Whole",
     "axes",
+    "cbrt",
     "expanded",
     "filled",
     "keras_class",

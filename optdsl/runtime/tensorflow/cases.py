@@ -95,7 +95,7 @@ def ruled(
         more = (whole,) if case.sees_whole else ()
         return case.update(grad, param, slots, scalars, *more)
     shape, matrix = param.shape, folded(param.shape)
-    seen = whole if case.most_rank is not None else Whole(matrix, None)
+    seen = whole if case.most_rank is not None else Whole(matrix, None, whole.first)
     more = (seen,) if case.sees_whole else ()
     grad, param = tf.reshape(grad, matrix), tf.reshape(param, matrix)
     param, new = case.update(

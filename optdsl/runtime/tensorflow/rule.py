@@ -23,12 +23,13 @@ class Case:
         when: `(whole, hypers)` to whether it takes a variable that no case before it
             took; None for all of them.
         slots: a named tuple, one field for each slot.
-        shapes: for each slot "param", "scalar", "row", "reduced(k)" or "square(k)", k
-            an axis.
+        shapes: for each slot "param", "scalar", "row", "reduced(k)", "keep(k)" or
+            "square(k)", k an axis.
         initial: `(param, hypers)` to the slots before the first step.
         update: `(grad, param, slots, scalars)` to the new `param` and the new slots;
             takes a `Whole`, too, where `sees_whole` says so.
         sees_whole: whether the update looks beyond the rows that it is given.
+        reads_first: whether the update asks if it is the variable's first.
         sparse: what an `IndexedSlices` gradient does, "exact" or "lazy".
         rows_suffice: the least rank of variables of which a row without a gradient
             stays as it is; None where there is none.
@@ -44,6 +45,7 @@ class Case:
     initial: Callable[..., Any]
     update: Callable[..., tuple[tf.Tensor, Any]]
     sees_whole: bool = False
+    reads_first: bool = False
     sparse: str = "exact"
     rows_suffice: int | None = None
     as_matrix: bool = False
@@ -59,7 +61,11 @@ class Case:
         """Which slots have one row per row of a variable; others are for all rows."""
         rank = param.shape.rank
         for_all = ("scalar", "reduced(0)", f"reduced({-rank})")
-        return tuple(shape not in for_all for shape in self.shapes)
+        by_row = ("keep(0)", f"keep({-rank})")
+        return tuple(
+            shape in by_row if shape.startswith("keep") else shape not in for_all
+            for shape in self.shapes
+        )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -92,6 +98,7 @@ class Rule:
     initial: Callable[..., Any] | None = None
     update: Callable[..., tuple[tf.Tensor, Any]] | None = None
     sees_whole: bool = False
+    reads_first: bool = False
     sparse: str = "exact"
     rows_suffice: int | None = None
     as_matrix: bool = False
@@ -153,10 +160,12 @@ class Whole(NamedTuple):
     Attributes:
         shape: the shape of the whole variable.
         mask: which of the given rows count, in a shape that broadcasts; None for all.
+        first: whether no step has updated the variable yet, where the rule asks.
     """
 
     shape: tuple[int, ...]
     mask: tf.Tensor | None
+    first: tf.Tensor | None = None
 
     @property
     def rank(self) -> int:
@@ -177,3 +186,7 @@ class Whole(NamedTuple):
     def size(self) -> int:
         """Number of elements."""
         return math.prod(self.shape)
+
+    def length(self, axis: int) -> int:
+        """Size of an axis, or 1."""
+        return self.shape[axis] if -self.rank <= axis < self.rank else 1

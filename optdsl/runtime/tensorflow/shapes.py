@@ -23,11 +23,17 @@ def expanded(x: tf.Tensor, like: tf.Tensor) -> tf.Tensor:
 
 
 def axes(x: tf.Tensor, axis: int | str) -> list[int]:
-    """The axes of `x` that `axis` means: one, none if `x` lacks it, or all in "row"."""
+    """The axes of `x` that `axis` means, none where `x` lacks it.
+
+    They are one, or all but one: all in "row" but the first, all in "column" but the
+    last, all in "but(k)" but k.
+    """
     rank = x.shape.rank
-    if isinstance(axis, str):
-        return list(range(1, rank))
-    return [axis] if -rank <= axis < rank else []
+    if isinstance(axis, int):
+        return [axis] if -rank <= axis < rank else []
+    named = {"row": 0, "column": -1}
+    kept = named[axis] if axis in named else int(axis[4:-1])
+    return [each for each in range(rank) if each not in (kept, kept + rank)]
 
 
 def reduced(x: tf.Tensor, axis: int | str) -> tf.Tensor:
@@ -35,14 +41,14 @@ def reduced(x: tf.Tensor, axis: int | str) -> tf.Tensor:
     return tf.reduce_max(x, axis=axes(x, axis), keepdims=True)
 
 
-def reduce_sum(x: tf.Tensor, whole: Whole, axis: int | None = None) -> tf.Tensor:
-    """The sum over all axes, or over one, which stays with size 1."""
+def reduce_sum(x: tf.Tensor, whole: Whole, axis: int | str | None = None) -> tf.Tensor:
+    """The sum over all axes, or over some, which stay with size 1."""
     along, keep = _along(x, axis)
     return tf.reduce_sum(_counted(x, whole, 0), axis=along, keepdims=keep)
 
 
-def reduce_mean(x: tf.Tensor, whole: Whole, axis: int | None = None) -> tf.Tensor:
-    """The mean over all axes, or over one, which stays with size 1; 0 of no rows."""
+def reduce_mean(x: tf.Tensor, whole: Whole, axis: int | str | None = None) -> tf.Tensor:
+    """The mean over all axes, or over some, which stay with size 1; 0 of no rows."""
     along, keep = _along(x, axis)
     if _all_count(x, whole):
         return tf.reduce_mean(x, axis=along, keepdims=keep)
@@ -52,40 +58,40 @@ def reduce_mean(x: tf.Tensor, whole: Whole, axis: int | None = None) -> tf.Tenso
     return total / tf.maximum(count, 1)
 
 
-def reduce_norm(x: tf.Tensor, whole: Whole, axis: int | None = None) -> tf.Tensor:
-    """The L2 norm over all axes, or over one, which stays with size 1."""
+def reduce_norm(x: tf.Tensor, whole: Whole, axis: int | str | None = None) -> tf.Tensor:
+    """The L2 norm over all axes, or over some, which stay with size 1."""
     along, keep = _along(x, axis)
     squares = tf.square(_counted(x, whole, 0))
     return tf.sqrt(tf.reduce_sum(squares, axis=along, keepdims=keep))
 
 
-def reduce_max(x: tf.Tensor, whole: Whole, axis: int | None = None) -> tf.Tensor:
-    """The largest along all axes, or along one, which stays with size 1."""
+def reduce_max(x: tf.Tensor, whole: Whole, axis: int | str | None = None) -> tf.Tensor:
+    """The largest along all axes, or along some, which stay with size 1."""
     along, keep = _along(x, axis)
     largest = tf.reduce_max(_counted(x, whole, x.dtype.min), axis=along, keepdims=keep)
     return _or_zero(largest, x, whole)
 
 
-def reduce_min(x: tf.Tensor, whole: Whole, axis: int | None = None) -> tf.Tensor:
-    """The smallest along all axes, or along one, which stays with size 1."""
+def reduce_min(x: tf.Tensor, whole: Whole, axis: int | str | None = None) -> tf.Tensor:
+    """The smallest along all axes, or along some, which stay with size 1."""
     along, keep = _along(x, axis)
     smallest = tf.reduce_min(_counted(x, whole, x.dtype.max), axis=along, keepdims=keep)
     return _or_zero(smallest, x, whole)
 
 
-def reduce_any(x: tf.Tensor, whole: Whole, axis: int | None = None) -> tf.Tensor:
-    """Whether one holds, along all axes, or along one, which stays with size 1."""
+def reduce_any(x: tf.Tensor, whole: Whole, axis: int | str | None = None) -> tf.Tensor:
+    """Whether one holds, along all axes, or along some, which stay with size 1."""
     along, keep = _along(x, axis)
     return tf.reduce_any(_counted(x, whole, False), axis=along, keepdims=keep)
 
 
-def reduce_all(x: tf.Tensor, whole: Whole, axis: int | None = None) -> tf.Tensor:
-    """Whether all hold, along all axes, or along one, which stays with size 1."""
+def reduce_all(x: tf.Tensor, whole: Whole, axis: int | str | None = None) -> tf.Tensor:
+    """Whether all hold, along all axes, or along some, which stay with size 1."""
     along, keep = _along(x, axis)
     return tf.reduce_all(_counted(x, whole, True), axis=along, keepdims=keep)
 
 
-def _along(x: tf.Tensor, axis: int | None) -> tuple[list[int] | None, bool]:
+def _along(x: tf.Tensor, axis: int | str | None) -> tuple[list[int] | None, bool]:
     """The axes to reduce, and whether they stay with size 1."""
     return (None, False) if axis is None else (axes(x, axis), True)
 

@@ -26,6 +26,7 @@ class State(NamedTuple):
         average: of `param`, with `use_ema`.
         accumulator: of gradients, where they accumulate.
         touched: the rows in the accumulator, where the mode is lazy.
+        first: whether no step has updated `param` yet, where the rule asks.
     """
 
     param: tf.Variable
@@ -36,6 +37,7 @@ class State(NamedTuple):
     average: tf.Variable | None
     accumulator: tf.Variable | None
     touched: tf.Variable | None
+    first: tf.Variable | None
 
     def alone(self) -> State:
         """The same without its group, so that several share a program."""
@@ -64,6 +66,8 @@ def initial_values(
     kept = {name: tf.cast(slots[name], slot_dtype or value.dtype) for name in slots}
     if param.dtype.size < 4 and slot_dtype is None:
         kept["before-rounding"] = value
+    if case.reads_first:
+        kept["first-step"] = tf.constant(True)
     if options["use_ema"]:
         kept["moving-average"] = value  # what the first update sets it to, too
     if options["gradient_accumulation_steps"] is not None:
@@ -93,6 +97,7 @@ def made_state(
         average=made.get("moving-average"),
         accumulator=made.get("accumulated-gradient"),
         touched=made.get("touched-rows"),
+        first=made.get("first-step"),
     )
 
 
@@ -119,6 +124,8 @@ def written(
     if state.unrounded is not None:
         yield state.unrounded, param, True
     yield from zip(state.slots, slots, case.held_by_row(state.param), strict=True)
+    if state.first is not None:
+        yield state.first, tf.constant(False), False
 
 
 def accumulate(grad: Any, state: State) -> None:

@@ -73,6 +73,7 @@ class Update:
         They are read and written outside of the compiled part: it would use one core.
         """
         held = self.rule.by_name[state.case].held_by_row(state.param)
+        first = None if state.first is None else read(state.first)
         at = tf.maximum(grad.ids, 0)
         slots = [
             read(slot, at if by_row else None)
@@ -83,7 +84,7 @@ class Update:
         shape = tuple(state.param.shape)
         fixed = (state.case, shape, held, state.group.decays, dtypes)
         grad = grad._replace(values=self.clipped(grad.values, shared.clip))
-        new = self.part(grad[:2], read_param(state, at), slots, shared, *fixed)
+        new = self.part(grad[:2], read_param(state, at), slots, first, shared, *fixed)
         for (variable, by_row), value in zip(targets, new, strict=True):
             if by_row:
                 write_rows(variable, grad, value)
@@ -94,7 +95,9 @@ class Update:
         """What an update of rows writes, and whether by row."""
         unrounded = [] if state.unrounded is None else [(state.unrounded, True)]
         held = self.rule.by_name[state.case].held_by_row(state.param)
-        return [(state.param, True), *unrounded, *zip(state.slots, held, strict=True)]
+        first = [] if state.first is None else [(state.first, False)]
+        kept = [*zip(state.slots, held, strict=True), *first]
+        return [(state.param, True), *unrounded, *kept]
 
     def averages(self, states: Iterable[State], t: tf.Tensor) -> None:
         """Moves moving averages towards variables; the first update sets them."""
@@ -124,7 +127,8 @@ class Update:
         touched = None if state.touched is None else as_column(state.touched, grad)
         # Read before anything is written: a copy of a slot stays what it was.
         slots = [read(slot) for slot in state.slots]
-        seen = Whole(tuple(state.param.shape), touched)
+        first = None if state.first is None else read(state.first)
+        seen = Whole(tuple(state.param.shape), touched, first)
         param = read_param(state)
         case = self.rule.by_name[state.case]
         decays = state.group.decays
@@ -159,6 +163,7 @@ class Update:
         grad: tuple[tf.Tensor, tf.Tensor],
         param: tf.Tensor,
         slots: Sequence[tf.Tensor],
+        first: tf.Tensor | None,
         shared: Shared,
         name: str,
         shape: tuple[int, ...],
@@ -172,6 +177,7 @@ class Update:
             grad: the ids of its rows, and the rows.
             param: the same rows of the variable.
             slots: its slots, or the same rows of them.
+            first: whether no step has updated it yet, where the rule asks.
             shared: what the variables share.
             name: the name of the rule's case that the variable is in.
             shape: the shape of the whole variable.
@@ -182,7 +188,7 @@ class Update:
         ids, values = grad
         shared = shared.cast(values.dtype)
         named = as_column(ids >= 0, values)
-        seen = Whole(shape, named)
+        seen = Whole(shape, named, first)
         case = self.rule.by_name[name]
         param, new = self._ruled(case, values, param, slots, decays, shared, seen)
         some = tf.reduce_any(named)  # a gradient that names no row changes nothing
@@ -190,6 +196,8 @@ class Update:
             value if by_row else tf.where(some, value, tf.cast(old, value.dtype))
             for value, old, by_row in zip(new, slots, held, strict=True)
         ]
+        if first is not None:
+            kept.append(first & ~some)
         both = [param] * (len(dtypes) - len(kept))
         typed = zip([*both, *kept], dtypes, strict=True)
         return [tf.cast(value, dtype) for value, dtype in typed]
