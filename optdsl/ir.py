@@ -165,14 +165,23 @@ Stmt = Let | Set | If
 
 @record
 class Hyper:
-    """A hyperparameter. `interval` is all numbers of its kind where none was written."""
+    """A hyperparameter. `interval` is all numbers of its kind where none was written.
+
+    A default that is an expression reads hyperparameters above; `written` is its text.
+    """
 
     name: str
     kind: Kind
-    default: float | int | bool
+    default: float | int | bool | Expr
     interval: Interval
     doc: str
     span: Aside[Span]
+    written: Aside[str] = ""
+
+    @property
+    def computed(self) -> Expr | None:
+        """The default where it is an expression."""
+        return None if isinstance(self.default, (float, int)) else self.default
 
 
 class SlotShape(Enum):

@@ -19,7 +19,8 @@ def meaning(optimizer: ir.Optimizer) -> str:
 def _lines(optimizer: ir.Optimizer) -> Iterator[str]:
     yield optimizer.name
     for hyper in optimizer.hypers:
-        yield f"hyper {hyper.name} {hyper.kind.value} {hyper.default!r} {hyper.interval}"
+        default = _text(hyper.computed) if hyper.computed else repr(hyper.default)
+        yield f"hyper {hyper.name} {hyper.kind.value} {default} {hyper.interval}"
     for case in optimizer.cases:
         yield f"case {case.name} {case.sparse}"
         for slot in case.slots:

@@ -72,7 +72,7 @@ class CaseFacts:
         """The step as a list of values."""
         from optdsl.analysis.values import flatten
 
-        return flatten(self.case)
+        return flatten(self.case, self.hypers)
 
     @cached_property
     def invariants(self) -> dict[str, Interval]:

@@ -14,6 +14,7 @@ from optdsl import intervals as iv
 from optdsl import ir
 from optdsl.analysis.ranges import Ranges
 from optdsl.analysis.values import Duty, Program
+from optdsl.defaults import values_of
 from optdsl.diagnostics import Diagnostic, Severity
 from optdsl.intervals import Interval
 from optdsl.ops import OPS, Fault
@@ -96,12 +97,10 @@ def inputs(hypers: tuple[ir.Hyper, ...]) -> dict[str, Interval]:
 
 def hyper_interval(hyper: ir.Hyper) -> Interval:
     """The values that a hyperparameter may have."""
-    if hyper.kind is ir.Kind.BOOL:
-        return iv.EITHER
-    known = iv.normal(hyper.interval)
+    known = values_of(hyper)
     if hyper.name == "weight_decay":  # `exclude_from_weight_decay` makes it 0 for some variables
         known = iv.union(known, iv.point(0.0))
-    return iv.intersection(known, iv.INTEGERS) if hyper.kind is ir.Kind.INT else known
+    return known
 
 
 # --- invariants ----------------------------------------------------------------------------------

@@ -42,6 +42,9 @@ def unused(optimizer: ir.Optimizer) -> tuple[Diagnostic, ...]:
         reads = _reads(case.step)
         read |= reads.all() | {name for slot in case.slots for name in ir.names(slot.initial)}
         found += _unused_in(case, reads)
+    for hyper in reversed(optimizer.hypers):
+        if hyper.computed and hyper.name in read:
+            read.update(ir.names(hyper.computed))
     for hyper in optimizer.hypers:
         if hyper.name not in read:
             message = f"the hyperparameter `{hyper.name}` is never used"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import assert_never
 
 from optdsl import ir, syntax
-from optdsl.check.decls import check_macros, declare, hyper_of, slots_of
+from optdsl.check.decls import check_macros, declare, slots_of
+from optdsl.check.hypers import hyper_of
 from optdsl.check.names import why_reserved_class
 from optdsl.check.scope import Budget, Names, Place, Reporter, Scope
 from optdsl.check.step import check_step, updates_param
@@ -35,7 +36,7 @@ def check(spec: syntax.Spec) -> tuple[ir.Optimizer | None, tuple[Diagnostic, ...
     for member in spec.members:
         match member:
             case syntax.HyperDecl():
-                hyper = hyper_of(member, report)
+                hyper = hyper_of(member, tuple(hypers), names, budget, report)
                 hypers += [] if hyper is None else [hyper]
             case syntax.SlotDecl():
                 slots += slots_of(member, Scope(names, report, budget, Place.INITIAL, set()))

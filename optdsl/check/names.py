@@ -73,6 +73,7 @@ MODULES = frozenset(
 
 RUNTIME = frozenset(
     """API AbstractContextManager Annotated Bool Callable Contents Core Counter Decimal
+    NOBODY_S given shown_number
     EarlierName Fixed Followed Found Fraction Int Interval Iterable Iterator Kept KerasClass
     KerasOptimizer Kind Layout Mapping Matched ModuleClass ModuleOptimizer NamedTuple NoRate
     NotAcceptedError Number OPTIONS Option Options OptionsWithoutDecay Plan Rate Real Renaming

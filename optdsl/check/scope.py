@@ -102,12 +102,14 @@ class Place(Enum):
 
     STEP = "in `step:`"
     INITIAL = "in the initial value of a slot"
+    DEFAULT = "in the default of a hyperparameter"
     MACRO = "in a `def`"
 
 
 READABLE: dict[Place, frozenset[str]] = {
     Place.STEP: frozenset(GIVEN),
     Place.INITIAL: frozenset({"param"}),
+    Place.DEFAULT: frozenset(),
     Place.MACRO: frozenset({"t"}),
 }
 """The given names that can be read in each place."""
@@ -115,6 +117,7 @@ READABLE: dict[Place, frozenset[str]] = {
 READABLE_HELP: dict[Place, str | None] = {
     Place.STEP: None,
     Place.INITIAL: "an initial value may use hyperparameters and `param` only",
+    Place.DEFAULT: "a default may use hyperparameters that are declared above it only",
     Place.MACRO: "a `def` may use its arguments, hyperparameters and `t` only",
 }
 """What else to do, where a name that exists cannot be read."""
@@ -164,7 +167,8 @@ class Scope:
 def check_name(name: syntax.Name, scope: Scope) -> bool:
     """Whether a name (no argument of a macro, not `pi`) can be read here; if not, reports why."""
     text, place = name.text, scope.place
-    readable = text in scope.names.hypers or text in READABLE[place]
+    given = READABLE[place] & READABLE[scope.base]  # a macro sees no more than where it stands
+    readable = text in scope.names.hypers or text in given
     if place is Place.STEP:
         readable = readable or text in scope.locals or text in scope.names.slots
     if not readable and text not in scope.reported:
@@ -176,7 +180,7 @@ def check_name(name: syntax.Name, scope: Scope) -> bool:
 
 def _why_unreadable(text: str, scope: Scope) -> tuple[str, str, str | None]:
     """Code, message and help for a name that cannot be read."""
-    place = scope.place
+    place = scope.base if text in READABLE[scope.place] else scope.place
     if text == "inf":
         help_ = "it can only be the end of an interval, as in `in [0, inf)`"
         return "type-mismatch", "`inf` is not a value", help_

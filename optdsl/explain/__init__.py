@@ -107,7 +107,9 @@ def _hypers(optimizer: ir.Optimizer) -> list[str]:
         return []
     rows = []
     for hyper in optimizer.hypers:
-        default = str(hyper.default).lower() if hyper.kind is ir.Kind.BOOL else f"{hyper.default:g}"
+        default = hyper.written or f"{hyper.default:g}"
+        if hyper.kind is ir.Kind.BOOL:
+            default = str(hyper.default).lower()
         kind = "true or false" if hyper.kind is ir.Kind.BOOL else f"in {hyper.interval}"
         whole = "whole, " if hyper.kind is ir.Kind.INT else ""
         rows.append((hyper.name, default, whole + kind, " ".join(hyper.doc.split())))

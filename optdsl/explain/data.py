@@ -58,7 +58,7 @@ def _hyper(hyper: ir.Hyper) -> dict[str, Any]:
     return {
         "name": hyper.name,
         "kind": hyper.kind.value,
-        "default": hyper.default,
+        "default": hyper.written or hyper.default,
         "interval": None if hyper.kind is ir.Kind.BOOL else str(hyper.interval),
         "doc": hyper.doc,
     }

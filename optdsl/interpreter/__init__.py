@@ -25,7 +25,7 @@ from optdsl.interpreter.bounds import (
     rounded,
 )
 from optdsl.interpreter.enclosures import reduce
-from optdsl.interpreter.evaluation import Frame, execute, initial, slot_shape
+from optdsl.interpreter.evaluation import Frame, computed, execute, initial, slot_shape
 from optdsl.records import record, replace
 
 HyperValue = float | int | bool | Callable[[int], float]
@@ -58,17 +58,18 @@ class Reference:
     """What a specification means, to compare generated code with.
 
     `hypers` replace defaults: a number, or for a real one a callable of the step's index, which
-    is 0 on the first. Raises ValueError for a number outside its interval and for an unknown name.
+    is 0 on the first; None where the default is computed. Raises ValueError for a number outside
+    its interval and for an unknown name.
     """
 
     def __init__(
-        self, optimizer: ir.Optimizer, hypers: Mapping[str, HyperValue] | None = None
+        self, optimizer: ir.Optimizer, hypers: Mapping[str, HyperValue | None] | None = None
     ) -> None:
         self.optimizer = optimizer
         (self._case,) = optimizer.cases
         given = dict(hypers or {})
-        self._hypers: dict[str, HyperValue] = {
-            hyper.name: given.pop(hyper.name, hyper.default) for hyper in optimizer.hypers
+        self._hypers: dict[str, HyperValue | None] = {
+            hyper.name: given.pop(hyper.name, _default(hyper)) for hyper in optimizer.hypers
         }
         if given:
             raise ValueError(f"{optimizer.name} has no hyperparameter {min(given)}")
@@ -146,10 +147,15 @@ class Reference:
         return frame.param, frame.slots
 
     def _hypers_at(self, index: int) -> dict[str, Value]:
-        return {
-            hyper.name: _hyper_value(hyper, self._hypers[hyper.name], index)
-            for hyper in self.optimizer.hypers
-        }
+        values: dict[str, Value] = {}
+        for hyper in self.optimizer.hypers:
+            given = self._hypers[hyper.name]
+            if given is None and hyper.computed:
+                with np.errstate(all="ignore"):
+                    values[hyper.name] = computed(hyper.computed, values)
+            else:
+                values[hyper.name] = _hyper_value(hyper, given, index)
+        return values
 
 
 def _after(state: State, unrounded: Bounded, slots: Mapping[str, Bounded]) -> State:
@@ -158,7 +164,12 @@ def _after(state: State, unrounded: Bounded, slots: Mapping[str, Bounded]) -> St
     return State(param, unrounded, slots, state.t + 1, state.dtype)
 
 
-def _hyper_value(hyper: ir.Hyper, given: HyperValue, index: int) -> Value:
+def _default(hyper: ir.Hyper) -> HyperValue | None:
+    """A default that is written; None for one that each step computes."""
+    return hyper.default if isinstance(hyper.default, (float, int)) else None
+
+
+def _hyper_value(hyper: ir.Hyper, given: HyperValue | None, index: int) -> Value:
     value: Any = given(index) if callable(given) else given
     if hyper.kind is ir.Kind.BOOL:
         return certain(value)

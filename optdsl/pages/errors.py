@@ -175,7 +175,8 @@ ERRORS = (
     error(
         "default-out-of-range",
         """The default of a hyperparameter is not in its own interval: nobody could construct
-        the optimizer without an argument.""",
+        the optimizer without an argument. A default that is computed from others must be in it
+        whatever these are.""",
         """
         hyper beta = 1.0 in [0, 1)
         step:

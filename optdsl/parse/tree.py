@@ -247,8 +247,10 @@ def expressions(items: tuple[syntax.Member | syntax.Stmt, ...]) -> Iterator[synt
     """The outermost expressions of members or statements, in the order of the text."""
     for item in items:
         match item:
-            case syntax.HyperDecl() | syntax.SparseDecl():
-                pass  # literals
+            case syntax.HyperDecl():
+                yield item.default
+            case syntax.SparseDecl():
+                pass
             case syntax.SlotDecl():
                 axis = item.shape.axis if item.shape else None
                 yield from (expr for expr in (axis, item.initial) if expr is not None)

@@ -69,6 +69,11 @@ class Source:
         )
 
     @property
+    def computes(self) -> bool:
+        """Whether a hyperparameter may be computed from others."""
+        return any(hyper.computed for hyper in self.hypers)
+
+    @property
     def taken(self) -> frozenset[str]:
         """Names that a generated function has, which no name of a specification can be."""
         return _PARAMETERS | set(HELPERS) | set(self.target.reductions.values())
@@ -78,7 +83,7 @@ class Source:
         return spelled(name, self.taken)
 
 
-HELPERS = ("axes", "expanded", "filled", "reduced")
+HELPERS = ("axes", "expanded", "filled", "given", "reduced")
 """Functions of the runtime that generated code calls, besides reductions."""
 
 
@@ -130,6 +135,29 @@ def _is_real_t(part: Expr) -> bool:
             return True
         case _:
             return False
+
+
+# --- hyperparameters that are computed ------------------------------------------------------------
+
+
+def computed(source: Source) -> list[Document]:
+    """The body of the function that computes the hyperparameters that are None."""
+    target = source.target
+    names = {hyper.name: f"hyper.{hyper.name}" for hyper in source.hypers}
+    fixed = frozenset(hyper.name for hyper in source.hypers if hyper.kind is not Kind.REAL)
+    here = Surroundings(target, source.helper_prefix, names, fixed, target.double)
+    writes = writer(here)
+    documents: list[Document] = []
+    for hyper in source.hypers:
+        if hyper.computed is None:
+            continue
+        before, text = value(hyper.computed, WIDTH - 16, writes)
+        if here.is_static(hyper.computed):
+            text = constant(text, Kind.REAL, here)
+        given = call(here.helper("given"), names[hyper.name], text)
+        documents += [*before, *comment(f"{hyper.name} = {hyper.written}")]
+        documents.append(("hyper = ", call("hyper._replace", (f"{hyper.name}=", given))))
+    return [*documents, "return hyper"]
 
 
 # --- before the first step -----------------------------------------------------------------------

@@ -16,7 +16,7 @@ from optdsl.passes.lowering import Lowered, lowered_cases
 from optdsl.targets import Target
 from optdsl.targets.document import Document, fill, helpers, layout, lines
 from optdsl.targets.expressions import call, number
-from optdsl.targets.functions import Source, initial, scalars, update
+from optdsl.targets.functions import Source, computed, initial, scalars, update
 from optdsl.targets.imports import Import, import_lines
 from optdsl.targets.standalone import Module, modules
 from optdsl.targets.text import WIDTH, comment_text, docstring_text, indented
@@ -64,6 +64,7 @@ class View(NamedTuple):
     scalars: str
     initial: str
     update: str
+    computed: str
     record: str
     runtime: tuple[Module, ...]
     keras: bool
@@ -100,7 +101,7 @@ def view(facts: Facts, target: Target, request: Request) -> View:
     (known,) = facts.cases
     (lowered,) = lowered_cases(optimizer)
     source = Source(known.case, optimizer.hypers, lowered, target, rt)
-    bodies = [lines(of(source)) for of in (scalars, initial, update)]
+    bodies = [lines(of(source)) for of in (scalars, initial, update, computed)]
     runtime = _runtime(bodies, target, request)
     summary, description = _documentation(optimizer)
     exports = [optimizer.name] * request.keras + [f"{optimizer.name}Module"] * request.module
@@ -129,6 +130,7 @@ def view(facts: Facts, target: Target, request: Request) -> View:
         scalars=_body(bodies[0]),
         initial=_body(bodies[1]),
         update=_body(bodies[2]),
+        computed=_body(bodies[3]) if source.computes else "",
         record=_body(_record(optimizer, known.sparsity, source, request.spec), 0),
         runtime=runtime,
         keras=request.keras,
@@ -179,6 +181,8 @@ def _record(optimizer: Optimizer, sparse: Sparsity, source: Source, spec: str) -
         "initial=_initial",
         "update=_update",
     ]
+    if source.computes:
+        fields.append("computed=_computed")
     if source.sees_whole:
         fields.append("sees_whole=True")
     if case.sparse != "exact":
@@ -208,7 +212,11 @@ def _kind(kind: Kind) -> str:
 
 def _hyper(hyper: Hyper, prefix: str) -> HyperView:
     interval = f'"{_interval(hyper)}"'
+    default = number(hyper.default) if isinstance(hyper.default, (float, int)) else "None"
     match hyper.kind:
+        case Kind.REAL if hyper.computed:
+            annotation = f"{prefix}Number | None"
+            descriptor = f"{prefix}Real({interval}, computed=True)"
         case Kind.REAL:
             annotation = f"{prefix}Number"
             form = "Rate" if hyper.name == "learning_rate" else "Real"
@@ -217,7 +225,7 @@ def _hyper(hyper: Hyper, prefix: str) -> HyperView:
             annotation, descriptor = "int", f"{prefix}Int({interval})"
         case Kind.BOOL:
             annotation, descriptor = "bool", f"{prefix}Bool()"
-    return HyperView(hyper.name, annotation, number(hyper.default), descriptor)
+    return HyperView(hyper.name, annotation, default, descriptor)
 
 
 def _interval(hyper: Hyper) -> str:
@@ -239,6 +247,8 @@ def _argument(hyper: Hyper) -> list[str]:
     text = f"{hyper.name}: {doc or 'hyperparameter'}. In {_interval(hyper)}."
     if hyper.kind is Kind.BOOL:
         text = f"{hyper.name}: {doc or 'option'}."
+    if hyper.computed:
+        text += f" None for `{docstring_text(hyper.written)}` in each step."
     return fill(text, " " * 8, " " * 12, WIDTH)
 
 

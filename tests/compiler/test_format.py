@@ -106,7 +106,7 @@ DECLARATIONS: st.SearchStrategy[syntax.Member] = st.one_of(
         syntax.HyperDecl,
         IDENTS,
         st.none() | IDENTS,
-        SIGNED | st.booleans().map(lambda value: syntax.Boolean(value, AT)),
+        EXPRS,
         st.none() | INTERVALS,
         DOCS,
         st.just(AT),

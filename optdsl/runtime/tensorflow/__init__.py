@@ -4,7 +4,7 @@
 are the base classes; `core` puts hyperparameters, state and compiled steps together.
 """
 
-from optdsl.runtime.tensorflow.hypers import Bool, Int, Number, Rate, Real
+from optdsl.runtime.tensorflow.hypers import Bool, Int, Number, Rate, Real, given
 from optdsl.runtime.tensorflow.keras_optimizer import KerasOptimizer, keras_class
 from optdsl.runtime.tensorflow.module_optimizer import ModuleOptimizer, module_class
 from optdsl.runtime.tensorflow.options import Options, OptionsWithoutDecay
@@ -39,6 +39,7 @@ __all__ = [
     "axes",
     "expanded",
     "filled",
+    "given",
     "keras_class",
     "module_class",
     "reduce_all",

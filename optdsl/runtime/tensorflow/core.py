@@ -9,7 +9,12 @@ from typing import Any
 
 import tensorflow as tf
 
-from optdsl.runtime.tensorflow.hypers import Followed, float64
+from optdsl.runtime.tensorflow.hypers import (
+    NOBODY_S,
+    Followed,
+    float64,
+    shown_number,
+)
 from optdsl.runtime.tensorflow.naming import Matched, state_names
 from optdsl.runtime.tensorflow.options import Options
 from optdsl.runtime.tensorflow.replicas import (
@@ -75,7 +80,7 @@ class Core:
         if name not in self.saved.by_name:
             raise AttributeError(name)
         variable = self.saved.by_name[name]
-        return float(variable.numpy()) if tf.executing_eagerly() else variable
+        return shown_number(variable) if tf.executing_eagerly() else variable
 
     def given(self, name: str) -> Any:
         """A hyperparameter as it is kept: as it was given, or the number's variable."""
@@ -84,7 +89,7 @@ class Core:
     def set_hyper(self, name: str, value: Any) -> None:
         """Puts a number into a variable; keeps a schedule or callable as it is."""
         old = self.schedules.get(name)
-        if isinstance(old, Followed) and not callable(value):
+        if isinstance(old, Followed) and not callable(value) and value is not NOBODY_S:
             old.assign(value)
             return
         self.check_kind(name, old, value)
@@ -146,7 +151,7 @@ class Core:
             ValueError: a variable's dtype is not a real floating-point one, or state
                 of other variables was restored before. Nothing is made then.
         """
-        given = self.rule.hypers(**self.fixed, **hypers)
+        given = self.rule.values({**self.fixed, **hypers})
         refs = [tf_variable(each).ref() for each in variables]
         if len(set(refs)) < len(refs):
             raise ValueError("a variable is given twice")

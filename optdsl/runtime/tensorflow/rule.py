@@ -29,6 +29,7 @@ class Rule:
         initial: `(param, hypers)` to the slots before the first step.
         update: `(grad, param, slots, scalars)` to the new `param` and the new slots;
             takes a `Whole`, too, where `sees_whole` says so.
+        computed: hyperparameters to the same, where some may be computed from others.
         sees_whole: whether the update looks beyond the rows that it is given.
         sparse: what an `IndexedSlices` gradient does, "exact" or "lazy".
         rows_suffice: the least rank of variables of which a row without a gradient
@@ -48,6 +49,7 @@ class Rule:
     scalars: Callable[..., Any]
     initial: Callable[..., Any]
     update: Callable[..., tuple[tf.Tensor, Any]]
+    computed: Callable[..., Any] | None = None
     sees_whole: bool = False
     sparse: str = "exact"
     rows_suffice: int | None = None
@@ -72,6 +74,11 @@ class Rule:
         """The names of the hyperparameters, in their order."""
         names: tuple[str, ...] = getattr(self.hypers, "_fields")  # noqa: B009
         return names
+
+    def values(self, hypers: dict[str, Any]) -> Any:
+        """The hyperparameters in one step, those that are computed included."""
+        own = self.hypers(**hypers)
+        return own if self.computed is None else self.computed(own)
 
     @property
     def owns_weight_decay(self) -> bool:

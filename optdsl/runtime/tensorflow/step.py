@@ -183,4 +183,4 @@ class Step:
         return Shared(self._scalars(t, hypers), undecayed, decay, clip)
 
     def _scalars(self, t: tf.Tensor, hypers: dict[str, tf.Tensor]) -> Any:
-        return self.rule.scalars(t, self.rule.hypers(**self.fixed, **hypers))
+        return self.rule.scalars(t, self.rule.values({**self.fixed, **hypers}))
