@@ -149,6 +149,9 @@ def _rows(items: tuple[Member | Stmt, ...], depth: int) -> Iterator[_Row]:
             case syntax.StepBlock():
                 yield _Row(start, end, depth, ("step:",), "block", "step")
                 yield from _rows(item.body, depth + 1)
+            case syntax.EvalBlock():
+                yield _Row(start, end, depth, ("eval:",), "block", "eval")
+                yield from _rows(item.body, depth + 1)
             case syntax.UnsupportedBlock():
                 yield _Row(start, end, depth, (_block(item),), "block", "block")
                 yield from _rows(item.body, depth + 1)

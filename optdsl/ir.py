@@ -221,12 +221,16 @@ class Slot:
 
 @record
 class Case:
-    """Slots and a step for some variables; `sparse` is the declared mode, "exact" or "lazy"."""
+    """Slots and a step for some variables; `sparse` is the declared mode, "exact" or "lazy".
+
+    `evaluation` are statements that update `param` alone: what it is while a model is evaluated.
+    """
 
     name: str
     slots: tuple[Slot, ...]
     step: tuple[Stmt, ...]
     sparse: str
+    evaluation: tuple[Stmt, ...] = ()
 
 
 @record

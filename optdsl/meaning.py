@@ -27,6 +27,8 @@ def _lines(optimizer: ir.Optimizer) -> Iterator[str]:
             yield f"slot {slot.name} {slot.shape.value} {slot.axis} {_text(slot.initial)}"
         for statement, conditions in ir.guarded(case.step):
             yield f"{len(conditions)} {_statement(statement)}"
+        for statement, conditions in ir.guarded(case.evaluation):
+            yield f"eval {len(conditions)} {_statement(statement)}"
 
 
 def _statement(statement: ir.Stmt) -> str:

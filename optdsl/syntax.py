@@ -223,10 +223,18 @@ class StepBlock:
 
 
 @record
-class UnsupportedBlock:
-    """`eval:` or `case NAME …:`, which the compiler does not build yet: `what` is `eval` or `case`.
+class EvalBlock:
+    """`eval:` and its statements; `span` covers the word `eval`."""
 
-    An `eval` has statements in `body`, a `case` members, a name and perhaps a condition.
+    body: tuple[Stmt, ...]
+    span: Aside[Span]
+
+
+@record
+class UnsupportedBlock:
+    """`case NAME …:`, which the compiler does not build yet: `what` is `case`.
+
+    It has members in `body`, a name and perhaps a condition.
     """
 
     what: str
@@ -236,7 +244,7 @@ class UnsupportedBlock:
     body: tuple[Member | Stmt, ...] = ()
 
 
-Member = HyperDecl | SlotDecl | DefDecl | SparseDecl | StepBlock | UnsupportedBlock
+Member = HyperDecl | SlotDecl | DefDecl | SparseDecl | StepBlock | EvalBlock | UnsupportedBlock
 
 
 @record

@@ -49,6 +49,13 @@ class DomainReport:
     proofs: tuple[Proof, ...]
     slots: tuple[tuple[str, Interval], ...]
 
+    def and_of(self, other: DomainReport) -> DomainReport:
+        """This and what was found elsewhere, each finding once."""
+        found = {(one.span, one.code) for one in self.diagnostics}
+        more = (one for one in other.diagnostics if (one.span, one.code) not in found)
+        proofs = dict.fromkeys((*self.proofs, *other.proofs))
+        return DomainReport((*self.diagnostics, *more), tuple(proofs), self.slots)
+
 
 def domain(hypers: tuple[ir.Hyper, ...], ranges: Ranges, source: SourceFile) -> DomainReport:
     """Prove that every operation stays in its domain, or say what could not be proved."""

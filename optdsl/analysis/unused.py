@@ -39,7 +39,7 @@ def unused(optimizer: ir.Optimizer) -> tuple[Diagnostic, ...]:
     read: set[str] = set()
     found: list[Diagnostic] = []
     for case in optimizer.cases:
-        reads = _reads(case.step)
+        reads = _reads((*case.step, *case.evaluation))
         read |= reads.all() | {name for slot in case.slots for name in ir.names(slot.initial)}
         found += _unused_in(case, reads)
     for hyper in reversed(optimizer.hypers):
@@ -77,7 +77,8 @@ def _unused_in(case: ir.Case, reads: _Reads) -> list[Diagnostic]:
         why = _why_useless(slot, reads, useful)
         if why is not None:
             found.append(_warning("unused-slot", why[0], slot.span, why[1]))
-    lets = [each for each in ir.statements(case.step) if isinstance(each, ir.Let)]
+    both = (*case.step, *case.evaluation)
+    lets = [each for each in ir.statements(both) if isinstance(each, ir.Let)]
     first = {let.name: let for let in reversed(lets)}
     for let in first.values():
         if let.name not in read:

@@ -32,6 +32,7 @@ def check(spec: syntax.Spec) -> tuple[ir.Optimizer | None, tuple[Diagnostic, ...
     hypers: list[ir.Hyper] = []
     slots: list[ir.Slot] = []
     steps: list[syntax.StepBlock] = []
+    evals: list[syntax.EvalBlock] = []
     sparse: list[syntax.SparseDecl] = []
     for member in spec.members:
         match member:
@@ -44,6 +45,8 @@ def check(spec: syntax.Spec) -> tuple[ir.Optimizer | None, tuple[Diagnostic, ...
                 sparse.append(member)
             case syntax.StepBlock():
                 steps.append(member)
+            case syntax.EvalBlock():
+                evals.append(member)
             case syntax.UnsupportedBlock(what, span):
                 report.error("unsupported", span, f"`{what}` is not supported yet")
             case syntax.DefDecl():
@@ -51,12 +54,13 @@ def check(spec: syntax.Spec) -> tuple[ir.Optimizer | None, tuple[Diagnostic, ...
             case _:
                 assert_never(member)
     step = _step(spec, steps, names, report, budget)
+    evaluation = _evaluation(evals, Scope(names, report, budget, Place.EVAL, set()))
     mode = _sparse(sparse, report)
     errors = sorted(report.found.values(), key=lambda error: (error.span.start, error.span.end))
     if errors:
         return None, tuple(errors)
     doc = spec.doc.text if spec.doc else ""
-    case = ir.Case("", tuple(slots), step, mode)
+    case = ir.Case("", tuple(slots), step, mode, evaluation)
     return ir.Optimizer(spec.name.text, doc, tuple(hypers), (case,)), ()
 
 
@@ -95,6 +99,19 @@ def _step(
             "add `param <- …`, for example `param <- param - learning_rate * grad`",
         )
     return check_step(steps[0].body, Scope(names, report, budget, Place.STEP, set()))
+
+
+def _evaluation(blocks: list[syntax.EvalBlock], scope: Scope) -> tuple[ir.Stmt, ...]:
+    """What `param` becomes for evaluation; nothing where the rule does not say."""
+    for extra in blocks[1:]:
+        help_ = "write all statements in one block"
+        scope.error("duplicate-name", extra.span, "there is an `eval:` already", help_)
+    if not blocks:
+        return ()
+    if not updates_param(blocks[0].body):
+        help_ = "add `param <- …`, for example `param <- average`"
+        scope.error("not-updated", blocks[0].span, "this `eval:` never updates `param`", help_)
+    return check_step(blocks[0].body, scope)
 
 
 def _sparse(decls: list[syntax.SparseDecl], report: Reporter) -> str:

@@ -62,7 +62,7 @@ BASE_ATTRIBUTES = frozenset(
 )
 """Public attributes of `keras.optimizers.Optimizer` and `tf.Module`; a test keeps the list true."""
 
-METHODS = frozenset("minimize slots swap_to_eval swap_to_train".split())
+METHODS = frozenset("evaluating minimize slots swap_to_eval swap_to_train".split())
 """Methods and attributes that the generated classes have beside those of their base classes."""
 
 MODULES = frozenset(
@@ -73,7 +73,8 @@ MODULES = frozenset(
 
 RUNTIME = frozenset(
     """API AbstractContextManager Annotated Bool Callable Contents Core Counter Decimal
-    NOBODY_S given shown_number
+    Aside Evaluating Evaluation EvaluationWeights NOBODY_S contextmanager given scalars_of
+    shown_number unless_swapped
     EarlierName Fixed Followed Found Fraction Int Interval Iterable Iterator Kept KerasClass
     KerasOptimizer Kind Layout Mapping Matched ModuleClass ModuleOptimizer NamedTuple NoRate
     NotAcceptedError Number OPTIONS Option Options OptionsWithoutDecay Plan Rate Real Renaming

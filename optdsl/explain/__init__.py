@@ -46,6 +46,7 @@ def _sections(facts: Facts) -> list[list[str]]:
     sections = (
         _wrapped(f"{optimizer.name}: {title}" if title else optimizer.name),
         ["Equations", *_indented(equations(case.step, 0))],
+        _evaluation(case),
         _hypers(optimizer),
         _state(case, known.cost),
         _once(case, optimizer.hypers),
@@ -100,6 +101,12 @@ def equations(body: tuple[ir.Stmt, ...], depth: int) -> list[str]:
                 lines.append(_INDENT * depth + "otherwise:")
                 lines += equations(statement.orelse, depth + 1)
     return lines
+
+
+def _evaluation(case: ir.Case) -> list[str]:
+    if not case.evaluation:
+        return []
+    return ["While the model is evaluated", *_indented(equations(case.evaluation, 0))]
 
 
 def _hypers(optimizer: ir.Optimizer) -> list[str]:

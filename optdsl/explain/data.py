@@ -24,6 +24,7 @@ def data(facts: Facts) -> dict[str, Any]:
             {
                 "name": known.case.name,
                 "equations": equations(known.case.step, 0),
+                "evaluation": equations(known.case.evaluation, 0),
                 "slots": [_slot(slot) for slot in known.case.slots],
                 "bytes_per_parameter": known.cost.bytes_per_parameter,
                 "tensors_read": known.cost.reads,

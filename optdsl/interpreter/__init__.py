@@ -104,6 +104,27 @@ class Reference:
                 return self._lazy(state, ids, rows)
             return self._dense(state, _scatter(exact(np.zeros_like(state.param.value)), ids, rows))
 
+    def evaluated(self, state: State) -> Bounded:
+        """What the variable holds while it is evaluated.
+
+        Raises ValueError where the specification has no `eval`.
+        """
+        if not self._case.evaluation:
+            raise ValueError(f"{self.optimizer.name} has no `eval`")
+        form, shape = compute_format(state.dtype), state.param.value.shape
+        frame = Frame(
+            self._hypers_at(state.t),
+            max(state.t, 1),
+            shape,
+            form,
+            exact(np.zeros(shape)),
+            rounded(state.unrounded, form),
+            {name: rounded(slot, form) for name, slot in state.slots.items()},
+        )
+        with np.errstate(all="ignore"):
+            execute(self._case.evaluation, frame)
+        return rounded(frame.param, FORMATS[state.dtype])
+
     def _dense(self, state: State, grad: Bounded) -> State:
         unrounded, slots = self._run(state, state.param.value.shape, grad)
         return _after(state, unrounded, slots)

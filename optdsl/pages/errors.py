@@ -190,7 +190,8 @@ ERRORS = (
     ),
     error(
         "not-updated",
-        """A step must update `param` on some path: an optimizer that does not is no optimizer.""",
+        """A step must update `param` on some path: an optimizer that does not is no optimizer. So
+        must `eval:`, which is there for nothing else.""",
         """
         slot m
         step:
@@ -207,7 +208,7 @@ ERRORS = (
         "update-of-constant",
         """`<-` updates slots and `param` only, which last from step to step. Hyperparameters,
         `grad`, `t` and locals do not change during a step; a new value gets a new name, with
-        `=`.""",
+        `=`. In `eval:` slots do not change either.""",
         """
         step:
             grad <- clip(grad, -1, 1)
@@ -239,7 +240,7 @@ ERRORS = (
     error(
         "unsupported",
         """The language has this construct, and this version of the compiler does not build it yet:
-        `case`, `eval`, `repeat`, `regrad`, the shapes `square` and `global`, sums across variables
+        `case`, `repeat`, `regrad`, the shapes `square` and `global`, sums across variables
         and matrix functions.""",
         """
         step:

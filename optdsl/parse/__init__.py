@@ -107,7 +107,7 @@ def _without_made_up(spec: syntax.Spec) -> syntax.Spec | None:
     members: list[syntax.Member] = []
     for member in spec.members:
         match member:
-            case syntax.StepBlock():
+            case syntax.StepBlock() | syntax.EvalBlock():
                 members.append(replace(member, body=_real(member.body)))
             case syntax.SparseDecl() if is_made_up(member.mode):
                 pass

@@ -133,8 +133,8 @@ class TreeBuilder(Transformer[Token, syntax.Spec]):
     def step(self, keyword: Token, body: tuple[syntax.Stmt, ...]) -> syntax.StepBlock:
         return syntax.StepBlock(body, span_of(keyword))
 
-    def evaluation(self, keyword: Token, body: tuple[syntax.Stmt, ...]) -> syntax.UnsupportedBlock:
-        return syntax.UnsupportedBlock("eval", span_of(keyword), body=body)
+    def evaluation(self, keyword: Token, body: tuple[syntax.Stmt, ...]) -> syntax.EvalBlock:
+        return syntax.EvalBlock(body, span_of(keyword))
 
     def case(
         self,
@@ -256,7 +256,7 @@ def expressions(items: tuple[syntax.Member | syntax.Stmt, ...]) -> Iterator[synt
                 yield from (expr for expr in (axis, item.initial) if expr is not None)
             case syntax.DefDecl() | syntax.Assign() | syntax.Update():
                 yield item.value
-            case syntax.StepBlock():
+            case syntax.StepBlock() | syntax.EvalBlock():
                 yield from expressions(item.body)
             case syntax.When():
                 yield item.condition

@@ -36,7 +36,8 @@ class Lowered:
     """A step in three parts; elsewhere in it, a named value is `Ref(name, LOCAL)`.
 
     `scalars` are computed once for all variables, and `fields` are those that the rest reads.
-    `sizes` follow from a variable's dimensions. `fixed` are the names whose values are known when a
+    `sizes` follow from a variable's dimensions. `evaluation` and `evaluation_sizes` are to `eval`
+    what `body` and `sizes` are to the step. `fixed` are the names whose values are known when a
     step is traced: the int and bool hyperparameters, `sizes`, and some of the scalars.
     """
 
@@ -45,6 +46,8 @@ class Lowered:
     sizes: tuple[Named, ...]
     body: tuple[Stmt, ...]
     fixed: frozenset[str]
+    evaluation_sizes: tuple[Named, ...] = ()
+    evaluation: tuple[Stmt, ...] = ()
 
 
 def lowered_cases(optimizer: ir.Optimizer) -> tuple[Lowered, ...]:
@@ -56,11 +59,13 @@ def lower(case: Case, hypers: tuple[Hyper, ...]) -> Lowered:
     """Splits the step of one case of a checked optimizer."""
     fixed = {hyper.name for hyper in hypers if hyper.kind is not Kind.REAL}
     taken = {slot.name for slot in case.slots} | set(_TUPLE_METHODS)
-    taken.update(_tensor_locals(case.step, fixed))
+    taken.update(_tensor_locals((*case.step, *case.evaluation), fixed))
     lift = _Lift(taken, fixed, {}, {})
     body = _statements(case.step, {}, lift)
-    sizes = _needed(tuple(lift.sizes.values()), body)
-    read = {name for expr in _values(sizes, body) for name in ir.names(expr)}
+    evaluation = _statements(case.evaluation, {}, lift)
+    sizes, more = (_needed(tuple(lift.sizes.values()), each) for each in (body, evaluation))
+    values = (*_values(sizes, body), *_values(more, evaluation))
+    read = {name for expr in values for name in ir.names(expr)}
     scalars = tuple(lift.scalars.values())
     return Lowered(
         scalars=scalars,
@@ -68,6 +73,8 @@ def lower(case: Case, hypers: tuple[Hyper, ...]) -> Lowered:
         sizes=sizes,
         body=body,
         fixed=frozenset(fixed),
+        evaluation_sizes=more,
+        evaluation=evaluation,
     )
 
 

@@ -62,9 +62,12 @@ class Source:
     @property
     def sees_whole(self) -> bool:
         """Whether the update looks at the whole variable: at dimensions, or over rows."""
+        lowered = self.lowered
+        sizes = (*lowered.sizes, *lowered.evaluation_sizes)
+        bodies = (*lowered.body, *lowered.evaluation)
         return any(
             mixes_rows(part) or (isinstance(part, Ref) and part.role is Role.DIM)
-            for expr in (*ir.expressions(self.lowered.body), *(s.value for s in self.lowered.sizes))
+            for expr in (*ir.expressions(bodies), *(size.value for size in sizes))
             for part in ir.parts(expr)
         )
 
@@ -251,6 +254,30 @@ def update(source: Source) -> list[Document]:
     return [*documents, ("return param, ", bracketed("_Slots(", slots, ")"))]
 
 
+def evaluation(source: Source) -> list[Document]:
+    """The body of the function that gives a variable its value for evaluation."""
+    lowered, names = source.lowered, _names(source)
+    here = Surroundings(
+        source.target,
+        source.helper_prefix,
+        names,
+        lowered.fixed,
+        "param.dtype",
+        like="param",
+        sized=sized_locals(lowered.evaluation),
+        whole=source.sees_whole,
+    )
+    writes = writer(here, {"param": Type(Kind.REAL, Tensor())})
+    read = {name for expr in ir.expressions(lowered.evaluation) for name in ir.names(expr)}
+    slots = [slot.name for slot in source.case.slots if slot.name in read]
+    documents: list[Document] = [f"{names[name]} = slots.{name}" for name in slots]
+    for named in lowered.evaluation_sizes:
+        documents += comment(named.equation)
+        documents += assignment(f"{names[named.name]} = ", named.value, writes, 1)
+    documents += block(lowered.evaluation, writes, 1)
+    return [*opened(documents), "return param"]
+
+
 def _all_parts(lowered: Lowered) -> list[Expr]:
     return [part for expr in ir.expressions(lowered.body) for part in ir.parts(expr)]
 
@@ -270,7 +297,8 @@ def _names(source: Source) -> dict[str, str]:
     """How the update function spells every name that can occur in it."""
     lowered = source.lowered
     own = [*(slot.name for slot in source.case.slots), *ir.bound(lowered.body)]
-    own += [named.name for named in lowered.sizes]
+    own += [*ir.bound(lowered.evaluation)]
+    own += [named.name for named in (*lowered.sizes, *lowered.evaluation_sizes)]
     return {
         **{name: name for name in ("grad", "param")},
         **{name: f"whole.{name}" for name in _DIMS},

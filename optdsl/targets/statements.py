@@ -281,7 +281,7 @@ def _joined(name: str, type_: Type, branch: tuple[Stmt, ...], writer: Writer) ->
     fits = _bound_shape(name, branch) == type_.shape and name in here.sized
     if fits or not isinstance(type_.shape, Tensor):
         return None
-    like: Document = "grad"
+    like: Document = here.like
     for axis in sorted(type_.shape.reduced, key=str):
         like = call(here.helper("reduced"), like, literal(axis))
     return call(here.helper("expanded"), writer.named(name), like)

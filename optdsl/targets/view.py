@@ -16,7 +16,7 @@ from optdsl.passes.lowering import Lowered, lowered_cases
 from optdsl.targets import Target
 from optdsl.targets.document import Document, fill, helpers, layout, lines
 from optdsl.targets.expressions import call, number
-from optdsl.targets.functions import Source, computed, initial, scalars, update
+from optdsl.targets.functions import Source, computed, evaluation, initial, scalars, update
 from optdsl.targets.imports import Import, import_lines
 from optdsl.targets.standalone import Module, modules
 from optdsl.targets.text import WIDTH, comment_text, docstring_text, indented
@@ -65,6 +65,7 @@ class View(NamedTuple):
     initial: str
     update: str
     computed: str
+    evaluation: str
     record: str
     runtime: tuple[Module, ...]
     keras: bool
@@ -101,8 +102,9 @@ def view(facts: Facts, target: Target, request: Request) -> View:
     (known,) = facts.cases
     (lowered,) = lowered_cases(optimizer)
     source = Source(known.case, optimizer.hypers, lowered, target, rt)
-    bodies = [lines(of(source)) for of in (scalars, initial, update, computed)]
-    runtime = _runtime(bodies, target, request)
+    bodies = [lines(of(source)) for of in (scalars, initial, update, computed, evaluation)]
+    callbacks = {"EvaluationWeights"} if known.case.evaluation and request.keras else set()
+    runtime = _runtime(bodies, callbacks, target, request)
     summary, description = _documentation(optimizer)
     exports = [optimizer.name] * request.keras + [f"{optimizer.name}Module"] * request.module
     names = [hyper.name for hyper in optimizer.hypers]
@@ -131,6 +133,7 @@ def view(facts: Facts, target: Target, request: Request) -> View:
         initial=_body(bodies[1]),
         update=_body(bodies[2]),
         computed=_body(bodies[3]) if source.computes else "",
+        evaluation=_body(bodies[4]) if source.case.evaluation else "",
         record=_body(_record(optimizer, known.sparsity, source, request.spec), 0),
         runtime=runtime,
         keras=request.keras,
@@ -138,14 +141,16 @@ def view(facts: Facts, target: Target, request: Request) -> View:
     )
 
 
-def _runtime(bodies: list[Document], target: Target, request: Request) -> tuple[Module, ...]:
+def _runtime(
+    bodies: list[Document], more: set[str], target: Target, request: Request
+) -> tuple[Module, ...]:
     """The modules of the runtime that a standalone file carries."""
     if not request.standalone:
         return ()
     called = {name for body in bodies for name in helpers(body)}
     bases = {"KerasOptimizer"} if request.keras else set()
     bases |= {"ModuleOptimizer"} if request.module else set()
-    return modules(target.runtime, frozenset(called | bases))
+    return modules(target.runtime, frozenset(called | bases | more))
 
 
 def _imports(runtime: tuple[Module, ...], target: Target, request: Request) -> str:
@@ -183,6 +188,8 @@ def _record(optimizer: Optimizer, sparse: Sparsity, source: Source, spec: str) -
     ]
     if source.computes:
         fields.append("computed=_computed")
+    if source.case.evaluation:
+        fields.append("evaluate=_evaluate")
     if source.sees_whole:
         fields.append("sees_whole=True")
     if case.sparse != "exact":

@@ -215,8 +215,8 @@ def test_what_is_not_built_yet_parses() -> None:
     *_, matrix, rest, evaluation = tree(text).members
     assert isinstance(matrix, syntax.UnsupportedBlock)
     assert isinstance(rest, syntax.UnsupportedBlock)
-    assert isinstance(evaluation, syntax.UnsupportedBlock)
-    assert (matrix.what, rest.what, evaluation.what) == ("case", "case", "eval")
+    assert isinstance(evaluation, syntax.EvalBlock)
+    assert (matrix.what, rest.what) == ("case", "case")
     assert matrix.name is not None
     assert matrix.name.text == "matrix"
     assert matrix.condition is not None

@@ -4,6 +4,7 @@
 are the base classes; `core` puts hyperparameters, state and compiled steps together.
 """
 
+from optdsl.runtime.tensorflow.callback import EvaluationWeights
 from optdsl.runtime.tensorflow.hypers import Bool, Int, Number, Rate, Real, given
 from optdsl.runtime.tensorflow.keras_optimizer import KerasOptimizer, keras_class
 from optdsl.runtime.tensorflow.module_optimizer import ModuleOptimizer, module_class
@@ -26,6 +27,7 @@ from optdsl.runtime.tensorflow.shapes import (
 __all__ = [
     "API",
     "Bool",
+    "EvaluationWeights",
     "Int",
     "KerasOptimizer",
     "ModuleOptimizer",

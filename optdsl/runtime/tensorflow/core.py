@@ -9,6 +9,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from optdsl.runtime.tensorflow.evaluation import Aside, Evaluation
 from optdsl.runtime.tensorflow.hypers import (
     NOBODY_S,
     Followed,
@@ -35,8 +36,8 @@ from optdsl.runtime.tensorflow.state import (
     initial_values,
     made_state,
 )
-from optdsl.runtime.tensorflow.step import Step
-from optdsl.runtime.tensorflow.update import Update
+from optdsl.runtime.tensorflow.step import Step, scalars_of
+from optdsl.runtime.tensorflow.update import Shared, Update
 
 
 class Core:
@@ -58,6 +59,9 @@ class Core:
         self.updates: dict[Any, Update] = {}  # by options
         self.traced = False  # as a part of somebody's compiled function
         self.late: dict[str, int | None] = {}  # see `start_late`
+        self.aside = None if rule.evaluate is None else Aside()
+        self.saved.aside = self.aside
+        self.evaluations: dict[bool, Evaluation] = {}  # by whether XLA compiles them
 
     def __getstate__(self) -> object:
         """What a copy or a pickle holds.
@@ -288,6 +292,30 @@ class Core:
                 if (average := states[place].average) is not None:
                     write(states[place].param, average)
 
+    def swap_to_eval(self, hypers: dict[str, tf.Tensor], options: Options) -> None:
+        """Puts the evaluation weights into all variables that there is state of.
+
+        Raises:
+            ValueError: there is none.
+        """
+        assert self.aside is not None
+        self.indices(None)
+        self.start_late()
+        jit = options["jit_compile"] and not self._on_servers()
+        if jit not in self.evaluations:
+            self.evaluations[jit] = Evaluation(self.rule, jit)
+        steps = options["gradient_accumulation_steps"] or 1
+        t = tf.maximum(tf.convert_to_tensor(self.iterations) // steps, 1)
+        shared = Shared(*scalars_of(self.rule, t, self.fixed, hypers), None, None)
+        of = self.evaluations[jit].of
+        self.aside.put(
+            [pair for states in self.replicas for pair in of(states, shared)]
+        )
+
+    def _on_servers(self) -> bool:
+        """Whether variables are on other machines, where XLA cannot reach them."""
+        return isinstance(self.strategy, tf.distribute.ParameterServerStrategy)
+
     # --- steps ----------------------------------------------------------------------
 
     def step(
@@ -303,12 +331,13 @@ class Core:
             RuntimeError: called outside `strategy.run` of the optimizer's strategy.
         """
         check_replica(self.strategy)
+        if self.aside is not None:
+            self.aside.check("a step")
         if self.late:
             with tf.init_scope():
                 self.start_late()
         context = tf.distribute.get_replica_context()
-        if isinstance(self.strategy, tf.distribute.ParameterServerStrategy):
-            # XLA cannot reach variables that are on other machines.
+        if self._on_servers():
             options = {**options, "jit_compile": False}
         if context.num_replicas_in_sync == 1:
             self._step(0, grads, updated, hypers, options)
@@ -345,6 +374,7 @@ class Core:
                 local(self.iterations)[replica],
                 self.fixed,
                 self.updates[chosen],
+                None if self.aside is None else local(self.aside.marker)[replica],
             )
         self.steps[key].run(grads, hypers)
 

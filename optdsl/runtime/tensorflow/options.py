@@ -174,6 +174,11 @@ class Setting:
 def accepted(name: str, value: Any, rule: Rule) -> Any:
     """The value of an option as it is kept; where it is the rule's own, as that."""
     kept = OPTIONS[name].kind.checked(name, value)
+    if name == "use_ema" and kept and rule.evaluate is not None:
+        raise ValueError(
+            f"use_ema is not for {rule.name}, which has evaluation weights of its own: "
+            "`swap_to_eval()` puts them into the variables"
+        )
     return rule.sparse if name == "sparse_mode" and kept is None else kept
 
 

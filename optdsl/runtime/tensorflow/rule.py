@@ -29,6 +29,8 @@ class Rule:
         initial: `(param, hypers)` to the slots before the first step.
         update: `(grad, param, slots, scalars)` to the new `param` and the new slots;
             takes a `Whole`, too, where `sees_whole` says so.
+        evaluate: `(param, slots, scalars)` to what `param` is for evaluation, where the
+            rule says that; takes a `Whole`, too, where `sees_whole` says so.
         computed: hyperparameters to the same, where some may be computed from others.
         sees_whole: whether the update looks beyond the rows that it is given.
         sparse: what an `IndexedSlices` gradient does, "exact" or "lazy".
@@ -49,6 +51,7 @@ class Rule:
     scalars: Callable[..., Any]
     initial: Callable[..., Any]
     update: Callable[..., tuple[tf.Tensor, Any]]
+    evaluate: Callable[..., tf.Tensor] | None = None
     computed: Callable[..., Any] | None = None
     sees_whole: bool = False
     sparse: str = "exact"

@@ -7,6 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from optdsl.runtime.tensorflow.evaluation import unless_swapped
 from optdsl.runtime.tensorflow.rows import (
     Rows,
     check_gradient,
@@ -15,6 +16,7 @@ from optdsl.runtime.tensorflow.rows import (
     inside_xla,
     numbers,
 )
+from optdsl.runtime.tensorflow.rule import Rule
 from optdsl.runtime.tensorflow.state import State, accumulate, compute_dtype
 from optdsl.runtime.tensorflow.update import Shared, Update
 
@@ -29,6 +31,7 @@ class Step:
         iterations: tf.Variable,
         fixed: dict[str, Any],
         update: Update,
+        marker: tf.Variable | None = None,
     ) -> None:
         self.rule = update.rule
         self.options = update.options
@@ -37,6 +40,7 @@ class Step:
         self.iterations = iterations
         self.fixed = fixed
         self.update = update
+        self.marker = marker  # of evaluation weights, where the rule has such
         self.function = tf.function(self._run, autograph=False, reduce_retracing=True)
         self.known: dict[tuple[tf.DType, ...], Any] = {}  # traces, by dtypes
 
@@ -70,10 +74,15 @@ class Step:
         pairs = list(zip(grads, self.updated, strict=True))
         checks = [c for grad, state in pairs for c in check_gradient(grad, state.param)]
         with tf.control_dependencies(checks):
-            if self.options["skip_nonfinite"]:
-                self._if_finite(grads, lambda: self._take(pairs, hypers))
-            else:
-                self._take(pairs, hypers)
+            unless_swapped(self.marker, lambda: self._checked(pairs, hypers))
+
+    def _checked(self, pairs: list[Any], hypers: dict[str, tf.Tensor]) -> None:
+        """The step, unless a gradient is not finite and such steps are skipped."""
+        if self.options["skip_nonfinite"]:
+            grads = [grad for grad, _ in pairs]
+            self._if_finite(grads, lambda: self._take(pairs, hypers))
+        else:
+            self._take(pairs, hypers)
 
     def _take(self, pairs: list[Any], hypers: dict[str, tf.Tensor]) -> None:
         """The step, unless a gradient overflows while it is prepared."""
@@ -173,14 +182,25 @@ class Step:
             squares = [tf.reduce_sum(tf.square(numbers(grad))) for grad in grads]
             norm = tf.sqrt(tf.add_n([tf.cast(each, tf.float64) for each in squares]))
             clip = limit / tf.maximum(norm, limit)
-        decay = undecayed = None
-        if self.rule.owns_weight_decay:
-            none = {"weight_decay": tf.zeros([], tf.float64)}
-            undecayed = self._scalars(t, hypers | none)
-        elif (share := self.options["weight_decay"]) is not None:
+        decay = None
+        share = self.options["weight_decay"]
+        if share is not None and not self.rule.owns_weight_decay:
             rate = hypers.get("learning_rate", tf.constant(1, tf.float64))
             decay = share * rate
-        return Shared(self._scalars(t, hypers), undecayed, decay, clip)
+        scalars, undecayed = scalars_of(self.rule, t, self.fixed, hypers)
+        return Shared(scalars, undecayed, decay, clip)
 
-    def _scalars(self, t: tf.Tensor, hypers: dict[str, tf.Tensor]) -> Any:
-        return self.rule.scalars(t, self.rule.values({**self.fixed, **hypers}))
+
+def scalars_of(
+    rule: Rule, t: tf.Tensor, fixed: dict[str, Any], hypers: dict[str, tf.Tensor]
+) -> tuple[Any, Any]:
+    """What a rule computes once for all variables, and for those without weight decay.
+
+    The second is None where weight decay is no part of the rule.
+    """
+    given = {**fixed, **hypers}
+    undecayed = None
+    if rule.owns_weight_decay:
+        none = {**given, "weight_decay": tf.zeros([], tf.float64)}
+        undecayed = rule.scalars(t, rule.values(none))
+    return rule.scalars(t, rule.values(given)), undecayed
