@@ -70,14 +70,16 @@ def _names(rule: ir.Optimizer) -> set[str]:
     """All names that the declarations and statements of a rule give."""
     names = {hyper.name for hyper in rule.hypers}
     for case in rule.cases:
-        names |= {slot.name for slot in case.slots} | set(ir.bound(case.step))
+        names |= {slot.name for slot in case.slots}
+        names |= set(ir.bound((*case.step, *case.evaluation)))
     return names
 
 
 def _renaming(wrapper: ir.Wrapper, stem: str, taken: set[str]) -> dict[str, str]:
     """The wrapper's names that meet those of the rule, with what they become."""
     declared = [hyper.name for hyper in wrapper.hypers] + [slot.name for slot in wrapper.slots]
-    given = [*declared, *ir.bound((*wrapper.before, *wrapper.after))]
+    own = (*wrapper.before, *wrapper.after, *wrapper.evaluation)
+    given = [*declared, *ir.bound(own)]
     renaming: dict[str, str] = {}
     for name in dict.fromkeys(given):
         if name in taken:
@@ -118,6 +120,7 @@ def _renamed(wrapper: ir.Wrapper, renaming: Mapping[str, str]) -> ir.Wrapper:
         slots=tuple(slots),
         before=ir.rewritten(wrapper.before, value, name, equation),
         after=ir.rewritten(wrapper.after, value, name, equation),
+        evaluation=ir.rewritten(wrapper.evaluation, value, name, equation),
     )
 
 
@@ -150,7 +153,8 @@ def _around(wrapper: ir.Wrapper, stem: str, case: ir.Case) -> ir.Case:
         for name, old in kept.items()
     ]
     step = (*wrapper.before, *starts, *ir.rewritten(inside, at_start))
-    return replace(case, slots=(*case.slots, *wrapper.slots), step=step)
+    weights = wrapper.evaluation or case.evaluation
+    return replace(case, slots=(*case.slots, *wrapper.slots), step=step, evaluation=weights)
 
 
 def _role(name: str) -> ir.Role:
@@ -201,6 +205,7 @@ def fixed(rule: ir.Optimizer, name: str, value: float | int | bool) -> ir.Optimi
             case,
             slots=tuple(replace(slot, initial=known(slot.initial)) for slot in case.slots),
             step=ir.rewritten(case.step, known),
+            evaluation=ir.rewritten(case.evaluation, known),
             condition=None if case.condition is None else known(case.condition),
         )
         for case in rule.cases

@@ -9,7 +9,7 @@ from typing import Any
 from optdsl import allowances, ir, parse, syntax
 from optdsl.allowances import Allowance
 from optdsl.check import check
-from optdsl.check.decls import signed
+from optdsl.check.hypers import signed
 from optdsl.check.scope import Reporter
 from optdsl.check.wrapper import check_wrapper
 from optdsl.compose import CompositionError, fixed, with_default, wrapped

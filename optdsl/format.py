@@ -157,8 +157,8 @@ def _rows(items: tuple[Member | Stmt, ...], depth: int) -> Iterator[_Row]:
             case syntax.CaseBlock():
                 yield _Row(start, end, depth, (_case(item),), "block", "block")
                 yield from _rows(item.members, depth + 1)
-            case syntax.UnsupportedBlock():
-                yield _Row(start, end, depth, (f"{item.what}:",), "block", "block")
+            case syntax.EvalBlock():
+                yield _Row(start, end, depth, ("eval:",), "block", "eval")
                 yield from _rows(item.body, depth + 1)
             case syntax.FixDecl(name, value):
                 columns = (f"fix {name.text}", f"= {format_expr(value)}")

@@ -198,14 +198,23 @@ Stmt = Let | Set | If | Repeat
 
 @record
 class Hyper:
-    """A hyperparameter. `interval` is all numbers of its kind where none was written."""
+    """A hyperparameter. `interval` is all numbers of its kind where none was written.
+
+    A default that is an expression reads hyperparameters above; `written` is its text.
+    """
 
     name: str
     kind: Kind
-    default: float | int | bool
+    default: float | int | bool | Expr
     interval: Interval
     doc: str
     span: Aside[Span]
+    written: Aside[str] = ""
+
+    @property
+    def computed(self) -> Expr | None:
+        """The default where it is an expression."""
+        return None if isinstance(self.default, (float, int)) else self.default
 
 
 class SlotShape(Enum):
@@ -253,7 +262,8 @@ class Case:
 
     `condition` says for which: a BOOL that follows from dimensions and from hyperparameters that
     are fixed at construction; None where all are that no case before it takes. `as_matrix` says
-    whether the step sees a variable with all axes but the last folded into one.
+    whether the step sees a variable with all axes but the last folded into one. `evaluation` are
+    statements that update `param` alone: what it is while a model is evaluated.
     """
 
     name: str
@@ -262,6 +272,7 @@ class Case:
     sparse: str
     condition: Expr | None = None
     as_matrix: bool = False
+    evaluation: tuple[Stmt, ...] = ()
 
     @property
     def needs_all_rows(self) -> bool:
@@ -283,6 +294,7 @@ class Wrapper:
     before: tuple[Stmt, ...]
     after: tuple[Stmt, ...]
     reads_rate: bool
+    evaluation: tuple[Stmt, ...] = ()
 
 
 @record

@@ -19,7 +19,8 @@ def meaning(optimizer: ir.Optimizer) -> str:
 def _lines(optimizer: ir.Optimizer) -> Iterator[str]:
     yield optimizer.name
     for hyper in optimizer.hypers:
-        yield f"hyper {hyper.name} {hyper.kind.value} {hyper.default!r} {hyper.interval}"
+        default = _text(hyper.computed) if hyper.computed else repr(hyper.default)
+        yield f"hyper {hyper.name} {hyper.kind.value} {default} {hyper.interval}"
     for case in optimizer.cases:
         yield f"case {case.name} {case.sparse}"
         if case.condition is not None:
@@ -30,6 +31,8 @@ def _lines(optimizer: ir.Optimizer) -> Iterator[str]:
             yield f"slot {slot.name} {slot.shape.value} {slot.axis} {_text(slot.initial)}"
         for statement, conditions in ir.guarded(case.step):
             yield f"{len(conditions)} {_statement(statement)}"
+        for statement, conditions in ir.guarded(case.evaluation):
+            yield f"eval {len(conditions)} {_statement(statement)}"
 
 
 def _statement(statement: ir.Stmt) -> str:

@@ -2,7 +2,7 @@
 
     spec        = Spec(name, doc, members), of an optimizer, a wrapper or a composition
     member      = HyperDecl | SlotDecl | DefDecl | SparseDecl | StepBlock | CaseBlock
-                | FixDecl | UnsupportedBlock
+                | EvalBlock | FixDecl
     statement   = Assign(name, value) | Update(name, value) | When(condition, body, otherwise)
                 | Repeat(count, body) | Inner | Unsupported(what)
     expression  = Number | Boolean | Name | Unary | Binary | CallExpr
@@ -235,6 +235,14 @@ class StepBlock:
 
 
 @record
+class EvalBlock:
+    """`eval:` and its statements; `span` covers the word `eval`."""
+
+    body: tuple[Stmt, ...]
+    span: Aside[Span]
+
+
+@record
 class CaseBlock:
     """`case NAME [as matrix] [if condition]:` and its members; `span` covers the first line.
 
@@ -249,15 +257,6 @@ class CaseBlock:
 
 
 @record
-class UnsupportedBlock:
-    """`eval:` and its statements, which the compiler does not build yet."""
-
-    what: str
-    span: Aside[Span]
-    body: tuple[Stmt, ...] = ()
-
-
-@record
 class FixDecl:
     """`fix name = value`, in a composition: no hyperparameter any more."""
 
@@ -266,9 +265,7 @@ class FixDecl:
     span: Aside[Span]
 
 
-Member = (
-    HyperDecl | SlotDecl | DefDecl | SparseDecl | StepBlock | CaseBlock | FixDecl | UnsupportedBlock
-)
+Member = HyperDecl | SlotDecl | DefDecl | SparseDecl | StepBlock | EvalBlock | CaseBlock | FixDecl
 
 
 @record

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from optdsl import ir
 from optdsl.allowances import Allowance, silence
 from optdsl.diagnostics import Diagnostic
+from optdsl.records import replace
 from optdsl.source import SourceFile
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ class CaseFacts:
         from optdsl.analysis.relations import related
         from optdsl.analysis.values import flatten
 
-        return related(flatten(self.case))
+        return related(flatten(self.case, self.hypers))
 
     @cached_property
     def invariants(self) -> dict[str, Interval]:
@@ -100,7 +101,23 @@ class CaseFacts:
         """Which operations stay in their domain, and which may not."""
         from optdsl.analysis.domain import domain
 
-        return domain(self.hypers, self.ranges, self.source)
+        step = domain(self.hypers, self.ranges, self.source)
+        if not self.case.evaluation:
+            return step
+        return step.and_of(domain(self.hypers, self.evaluation, self.source))
+
+    @cached_property
+    def evaluation(self) -> Ranges:
+        """The interval of every value of `eval`: the slots may be as they were at any time.
+
+        That a slot stays where it is holds for the rows, and variables, that had no gradient yet.
+        """
+        from optdsl.analysis.domain import inputs
+        from optdsl.analysis.ranges import Ranges
+        from optdsl.analysis.values import flatten
+
+        program = flatten(replace(self.case, step=self.case.evaluation))
+        return Ranges(program, {**inputs(self.hypers, program), **self.invariants})
 
     @cached_property
     def sparsity(self) -> Sparsity:

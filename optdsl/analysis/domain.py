@@ -14,6 +14,7 @@ from optdsl import intervals as iv
 from optdsl import ir
 from optdsl.analysis.ranges import Ranges
 from optdsl.analysis.values import Duty, Program
+from optdsl.defaults import values_of
 from optdsl.diagnostics import Diagnostic, Severity
 from optdsl.intervals import Interval
 from optdsl.ops import OPS, Fault
@@ -47,6 +48,13 @@ class DomainReport:
     diagnostics: tuple[Diagnostic, ...]
     proofs: tuple[Proof, ...]
     slots: tuple[tuple[str, Interval], ...]
+
+    def and_of(self, other: DomainReport) -> DomainReport:
+        """This and what was found elsewhere, each finding once."""
+        found = {(one.span, one.code) for one in self.diagnostics}
+        more = (one for one in other.diagnostics if (one.span, one.code) not in found)
+        proofs = dict.fromkeys((*self.proofs, *other.proofs))
+        return DomainReport((*self.diagnostics, *more), tuple(proofs), self.slots)
 
 
 def domain(hypers: tuple[ir.Hyper, ...], ranges: Ranges, source: SourceFile) -> DomainReport:
@@ -97,12 +105,10 @@ def inputs(hypers: tuple[ir.Hyper, ...], program: Program) -> dict[str, Interval
 
 def hyper_interval(hyper: ir.Hyper) -> Interval:
     """The values that a hyperparameter may have."""
-    if hyper.kind is ir.Kind.BOOL:
-        return iv.EITHER
-    known = iv.normal(hyper.interval)
+    known = values_of(hyper)
     if hyper.name == "weight_decay":  # `exclude_from_weight_decay` makes it 0 for some variables
         known = iv.union(known, iv.point(0.0))
-    return iv.intersection(known, iv.INTEGERS) if hyper.kind is ir.Kind.INT else known
+    return known
 
 
 # --- invariants ----------------------------------------------------------------------------------

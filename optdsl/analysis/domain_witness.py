@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import inf
 
+from optdsl import defaults, ir
 from optdsl import intervals as iv
-from optdsl import ir
 from optdsl.analysis.ranges import Ranges
 from optdsl.analysis.values import Duty, Program
 from optdsl.intervals import Interval
@@ -62,7 +62,7 @@ def _scenarios(
     hypers: tuple[ir.Hyper, ...], program: Program, names: set[str]
 ) -> Iterator[dict[str, float]]:
     """Values for everything but `t` and the slots, the plainest first; only `names` matter."""
-    default = {hyper.name: float(hyper.default) for hyper in hypers}
+    default = defaults.numbers(hypers)
     numbers = _numbers(program)
     corners = [default]
     for hyper in hypers:

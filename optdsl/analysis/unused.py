@@ -40,7 +40,7 @@ def unused(optimizer: ir.Optimizer) -> tuple[Diagnostic, ...]:
     found: list[Diagnostic] = []
     slots: dict[Span, list[Diagnostic | None]] = {}  # by declaration: one may be for several cases
     for case in optimizer.cases:
-        reads = _reads(case.step)
+        reads = _reads((*case.step, *case.evaluation))
         read |= reads.all() | {name for slot in case.slots for name in ir.names(slot.initial)}
         read |= set() if case.condition is None else set(ir.names(case.condition))
         found += _unused_locals(case, reads)
@@ -50,6 +50,9 @@ def unused(optimizer: ir.Optimizer) -> tuple[Diagnostic, ...]:
     for useless in slots.values():
         if all(useless) and useless[0] is not None:
             found.append(useless[0])
+    for hyper in reversed(optimizer.hypers):
+        if hyper.computed and hyper.name in read:
+            read.update(ir.names(hyper.computed))
     for hyper in optimizer.hypers:
         if hyper.name not in read:
             message = f"the hyperparameter `{hyper.name}` is never used"
@@ -83,7 +86,8 @@ def _unused_slot(slot: ir.Slot, reads: _Reads, useful: set[str]) -> Diagnostic |
 def _unused_locals(case: ir.Case, reads: _Reads) -> list[Diagnostic]:
     """Warnings for the locals of one case."""
     found, read = [], reads.all()
-    lets = [each for each in ir.statements(case.step) if isinstance(each, ir.Let)]
+    both = ir.statements((*case.step, *case.evaluation))
+    lets = [each for each in both if isinstance(each, ir.Let)]
     first = {let.name: let for let in reversed(lets)}
     for let in first.values():
         if let.name not in read:

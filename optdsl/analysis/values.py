@@ -116,9 +116,9 @@ class Program:
             todo.extend(fresh)
 
 
-def flatten(case: ir.Case) -> Program:
-    """A step, and the initial values of its slots, as values."""
-    return _Builder().build(case)
+def flatten(case: ir.Case, hypers: tuple[ir.Hyper, ...] = ()) -> Program:
+    """A step, the initial values of its slots and computed defaults, as values."""
+    return _Builder().build(case, hypers)
 
 
 class _Builder:
@@ -137,7 +137,10 @@ class _Builder:
         self.carried: list[Carried] = []
         self.fuel = _MOST_REFRESHED
 
-    def build(self, case: ir.Case) -> Program:
+    def build(self, case: ir.Case, hypers: tuple[ir.Hyper, ...]) -> Program:
+        for hyper in hypers:
+            if hyper.computed:
+                self.lower(hyper.computed, 0, {})
         initial = {slot.name: self.lower(slot.initial, 0, {}) for slot in case.slots}
         env = {slot.name: self.input(slot.name, slot.type) for slot in case.slots}
         env["param"] = self.input("param", ir.Type(ir.Kind.REAL, ir.Tensor()))

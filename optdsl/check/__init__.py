@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from optdsl import ir, syntax
 from optdsl.check.cases import cases, the_one_case
-from optdsl.check.decls import check_macros, declare, hyper_of
+from optdsl.check.decls import check_macros, declare
+from optdsl.check.hypers import hyper_of
 from optdsl.check.names import why_reserved_class
 from optdsl.check.scope import Budget, Reporter
 from optdsl.check.wrapper import report_fix
@@ -29,10 +30,8 @@ def check(spec: syntax.Spec) -> tuple[ir.Optimizer | None, tuple[Diagnostic, ...
     for member in spec.members:
         match member:
             case syntax.HyperDecl():
-                hyper = hyper_of(member, report)
+                hyper = hyper_of(member, tuple(hypers), names, budget, report)
                 hypers += [] if hyper is None else [hyper]
-            case syntax.UnsupportedBlock(what, span):
-                report.error("unsupported", span, f"`{what}` is not supported yet")
             case syntax.FixDecl():
                 report_fix(member, report)
             case _:

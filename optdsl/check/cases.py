@@ -7,6 +7,7 @@ from typing import assert_never
 from optdsl import ir, syntax
 from optdsl.check.assigned import updates_param
 from optdsl.check.decls import declare_slots, report_reserved, slots_of
+from optdsl.check.evaluation import evaluation
 from optdsl.check.expr import infer_whole
 from optdsl.check.paths import not_updated
 from optdsl.check.scope import Budget, Names, Place, Reporter, Scope
@@ -31,6 +32,7 @@ class Block:
     slots: tuple[syntax.SlotDecl, ...]
     sparse: tuple[syntax.SparseDecl, ...]
     steps: tuple[syntax.StepBlock, ...]
+    evals: tuple[syntax.EvalBlock, ...]
 
 
 def block(owner: syntax.Ident, members: tuple[syntax.Member, ...]) -> Block:
@@ -40,6 +42,7 @@ def block(owner: syntax.Ident, members: tuple[syntax.Member, ...]) -> Block:
         tuple(each for each in members if isinstance(each, syntax.SlotDecl)),
         tuple(each for each in members if isinstance(each, syntax.SparseDecl)),
         tuple(each for each in members if isinstance(each, syntax.StepBlock)),
+        tuple(each for each in members if isinstance(each, syntax.EvalBlock)),
     )
 
 
@@ -49,7 +52,8 @@ def the_one_case(spec: syntax.Spec, names: Names, report: Reporter, budget: Budg
     scope = Scope(names, report, budget, Place.INITIAL, set())
     slots = tuple(slot for decl in own.slots for slot in slots_of(decl, scope))
     step = _step(own, names, report, budget)
-    return ir.Case("", slots, step, _sparse(own.sparse, report))
+    weights = evaluation(own.evals, Scope(names, report, budget, Place.EVAL, set()))
+    return ir.Case("", slots, step, _sparse(own.sparse, report), evaluation=weights)
 
 
 def cases(spec: syntax.Spec, names: Names, report: Reporter, budget: Budget) -> tuple[ir.Case, ...]:
@@ -57,6 +61,7 @@ def cases(spec: syntax.Spec, names: Names, report: Reporter, budget: Budget) -> 
     outside = block(spec.name, spec.members)
     strays = [("step:", each.span) for each in outside.steps]
     strays += [("sparse", each.span) for each in outside.sparse]
+    strays += [("eval:", each.span) for each in outside.evals]
     for what, span in strays:
         message = f"`{what}` stands outside of the cases"
         report.error("bad-case", span, message, "each case has its own: move it into one")
@@ -87,7 +92,8 @@ def _case(
     step = _step(own, inside, report, budget)
     folded = _is_folded(decl.as_matrix, report)
     mode = _sparse(own.sparse, report)
-    case = ir.Case(decl.name.text, (*shared, *slots), step, mode, condition, folded)
+    weights = evaluation(own.evals, Scope(inside, report, budget, Place.EVAL, set()))
+    case = ir.Case(decl.name.text, (*shared, *slots), step, mode, condition, folded, weights)
     _check_lazy(case, own, report)
     return case
 
@@ -105,11 +111,9 @@ def _check_member(member: syntax.Member, names: Names, report: Reporter) -> None
         case syntax.CaseBlock():
             help_ = "write one condition, with `and`, for each case"
             report.error("bad-case", member.span, "a case stands inside of a case", help_)
-        case syntax.UnsupportedBlock(what, span):
-            report.error("unsupported", span, f"`{what}` is not supported yet")
         case syntax.FixDecl():
             report_fix(member, report)
-        case syntax.SlotDecl() | syntax.SparseDecl() | syntax.StepBlock():
+        case syntax.SlotDecl() | syntax.SparseDecl() | syntax.StepBlock() | syntax.EvalBlock():
             pass
         case _:
             assert_never(member)

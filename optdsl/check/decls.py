@@ -1,28 +1,19 @@
-"""Declarations: hyperparameters, slots and the names they define."""
+"""Declarations: slots, and the names that all declarations define."""
 
 from __future__ import annotations
 
-from math import inf
-
 from optdsl import ir, syntax
-from optdsl.check.expr import axis_number, check_macro, infer_whole, number
+from optdsl.check.expr import axis_number, check_macro, infer_whole
 from optdsl.check.names import OWNED_BY_KERAS, why_reserved
 from optdsl.check.scope import Budget, Names, Place, Reporter, Scope
 from optdsl.check.shapes import describe_shape, fits, real
-from optdsl.intervals import Interval
 from optdsl.ir import Kind, PerStep, SlotShape, Type
 
-_KINDS = {"int": Kind.INT, "bool": Kind.BOOL}
-_OTHER_KINDS = {"integer": "int", "boolean": "bool", "logical": "bool", "flag": "bool"}
+KINDS = {"int": Kind.INT, "bool": Kind.BOOL}
 _LATER_SHAPES = frozenset({"square", "global"})
 _WITH_AXIS = {
     SlotShape.REDUCED: "the axis that is kept with size 1",
     SlotShape.KEEP: "the only axis that keeps its size",
-}
-_DEFAULT_OF = {
-    Kind.REAL: "a number, such as `0.9` or `1e-3`",
-    Kind.INT: "a whole number, such as `5`",
-    Kind.BOOL: "`true` or `false`",
 }
 
 
@@ -40,7 +31,7 @@ def declare(spec: syntax.Spec, report: Reporter) -> Names:
         match member:
             case syntax.HyperDecl(name, kind_name):
                 if _is_new(name, names, report, hyper=True):
-                    kind = _KINDS.get(kind_name.text) if kind_name else Kind.REAL
+                    kind = KINDS.get(kind_name.text) if kind_name else Kind.REAL
                     hypers[name.text] = Type(kind, PerStep()) if kind else None
             case syntax.SlotDecl():
                 declare_slots(member, names, report)
@@ -109,174 +100,6 @@ def check_macros(names: Names, report: Reporter) -> None:
     for name, decl in names.macros.items():
         check_macro(decl, earlier, scope)
         earlier[name] = decl
-
-
-# --- hyperparameters -----------------------------------------------------------------------------
-
-
-def hyper_of(decl: syntax.HyperDecl, report: Reporter) -> ir.Hyper | None:
-    """A hyperparameter; None, reported, if its kind, default or interval is wrong."""
-    kind = _kind(decl, report)
-    if kind is None:
-        return None
-    default = _default(decl, kind, report)
-    interval = _interval(decl, kind, report)
-    if default is None or interval is None:
-        return None
-    if kind is not Kind.BOOL and default not in interval:
-        assert decl.interval is not None
-        report.error(
-            "default-out-of-range",
-            decl.default.span,
-            f"the default of `{decl.name.text}` is not in {interval}",
-            "change the default or the interval",
-        )
-        return None
-    doc = decl.doc.text if decl.doc else ""
-    return ir.Hyper(decl.name.text, kind, default, interval, doc, decl.name.span)
-
-
-def _kind(decl: syntax.HyperDecl, report: Reporter) -> Kind | None:
-    if decl.kind is None:
-        return Kind.REAL
-    kind = _KINDS.get(decl.kind.text)
-    if kind is None:
-        word = decl.kind.text
-        meant = _OTHER_KINDS.get(word) or report.closest(word, _KINDS)
-        report.error(
-            "undefined-name",
-            decl.kind.span,
-            f"there is no kind `{word}`: it is `int` or `bool`",
-            f"did you mean `{meant}`?"
-            if meant
-            else f"leave it out for a real number: `hyper {decl.name.text} = …`",
-        )
-    elif decl.name.text in OWNED_BY_KERAS:
-        report.error(
-            "type-mismatch",
-            decl.kind.span,
-            f"`{decl.name.text}` is a real number in every Keras optimizer",
-            f"leave out `: {decl.kind.text}`, or choose another name",
-        )
-        return None
-    return kind
-
-
-def _default(decl: syntax.HyperDecl, kind: Kind, report: Reporter) -> float | int | bool | None:
-    match decl.default:
-        case syntax.Boolean(value) if kind is Kind.BOOL:
-            return value
-        case syntax.Number() | syntax.Unary("-", syntax.Number()) if kind is not Kind.BOOL:
-            found = signed(decl.default, report)
-            if found is None:
-                return None
-            if kind is Kind.REAL:
-                return float(found)
-            if isinstance(found, int):
-                return found
-        case _:
-            pass
-    help_ = f"write the number itself: `hyper {decl.name.text} = 0.9`"
-    if kind is Kind.BOOL:
-        help_ = f"write `hyper {decl.name.text}: bool = false`"
-    elif isinstance(decl.default, syntax.Boolean):
-        help_ = f"for a switch, write `hyper {decl.name.text}: bool = …`"
-    elif isinstance(decl.default, syntax.Name) and decl.default.text == "inf":
-        help_ = "`inf` can only be the end of an interval"
-    elif kind is Kind.INT:
-        help_ = "write it without `.` and exponent, or leave out `: int`"
-    report.error(
-        "type-mismatch",
-        decl.default.span,
-        f"the default of `{decl.name.text}` must be {_DEFAULT_OF[kind]}",
-        help_,
-    )
-    return None
-
-
-def signed(expr: syntax.Expr, report: Reporter) -> float | int | None:
-    """The value of a number, perhaps with a minus sign; None for anything else.
-
-    Only a number that is out of range is reported.
-    """
-    match expr:
-        case syntax.Number():
-            literal = number(expr, report)
-            return None if literal is None else literal.value
-        case syntax.Unary("-", syntax.Number() as operand):
-            literal = number(operand, report)
-            return None if literal is None else -literal.value
-        case _:
-            return None
-
-
-def _interval(decl: syntax.HyperDecl, kind: Kind, report: Reporter) -> Interval | None:
-    written = decl.interval
-    if written is None:
-        return Interval(0, 1) if kind is Kind.BOOL else Interval(-inf, inf, True, True)
-    if kind is Kind.BOOL:
-        report.error(
-            "bad-interval",
-            written.span,
-            f"`{decl.name.text}` is a boolean, and has no interval",
-            "leave the interval out",
-        )
-        return None
-    low = _end(written.low, kind, report)
-    high = _end(written.high, kind, report)
-    if low is None or high is None:
-        return None
-    for end, value, is_open in (
-        (written.low, low, written.low_open),
-        (written.high, high, written.high_open),
-    ):
-        if value in (inf, -inf) and not is_open:
-            report.error(
-                "bad-interval",
-                end.span,
-                "an infinite end is not a value, so the interval cannot include it",
-                "use a round bracket on that side, as in `[0, inf)`",
-            )
-            return None
-    interval = Interval(low, high, written.low_open, written.high_open)
-    if _is_empty(interval, kind):
-        whole = "whole " if kind is Kind.INT else ""
-        swapped = Interval(high, low, written.low_open, written.high_open)
-        report.error(
-            "bad-interval",
-            written.span,
-            f"no {whole}number is in {interval}",
-            f"did you mean {swapped}?" if low > high else "make it wider, or include its ends",
-        )
-        return None
-    return interval
-
-
-def _end(expr: syntax.Expr, kind: Kind, report: Reporter) -> float | None:
-    match expr:
-        case syntax.Name("inf"):
-            return inf
-        case syntax.Unary("-", syntax.Name("inf")):
-            return -inf
-        case syntax.Number() | syntax.Unary("-", syntax.Number()):
-            value = signed(expr, report)
-            if value is None or kind is Kind.REAL or isinstance(value, int):
-                return None if value is None else float(value)
-            message = "the ends of an `int` hyperparameter's interval are whole numbers"
-            report.error("bad-interval", expr.span, message, "write it without `.` and exponent")
-        case _:
-            message = "the end of an interval is a number or `inf`"
-            report.error("bad-interval", expr.span, message, "write the value itself")
-    return None
-
-
-def _is_empty(interval: Interval, kind: Kind) -> bool:
-    if kind is Kind.INT and inf not in (-interval.low, interval.high):
-        low = int(interval.low) + interval.low_open
-        return low > int(interval.high) - interval.high_open
-    if interval.low == interval.high:
-        return interval.low_open or interval.high_open
-    return interval.low > interval.high
 
 
 # --- slots ---------------------------------------------------------------------------------------

@@ -63,7 +63,9 @@ BASE_ATTRIBUTES = frozenset(
 )
 """Public attributes of `keras.optimizers.Optimizer` and `tf.Module`; a test keeps the list true."""
 
-METHODS = frozenset("hyperparameters_of minimize slots swap_to_eval swap_to_train".split())
+METHODS = frozenset(
+    "evaluating hyperparameters_of minimize slots swap_to_eval swap_to_train".split()
+)
 """Methods and attributes that the generated classes have beside those of their base classes."""
 
 MODULES = frozenset(
@@ -73,24 +75,25 @@ MODULES = frozenset(
 """Names that the generated classes and functions themselves need."""
 
 RUNTIME = frozenset(
-    """API AbstractContextManager Annotated Bool Callable Case Contents Core Counter Decimal
-    EarlierName Fixed Followed Found Fraction Group Int Interval Iterable Iterator Kept
-    KerasClass KerasOptimizer Kind Layout Mapping Matched ModuleClass ModuleOptimizer
-    NamedTuple NoRate NotAcceptedError Number OPTIONS Option Options OptionsWithoutDecay
-    PerVariable Plan Rate Real Renaming Rows Rule Saved Sequence Setting Shared State Step
-    TOGETHER TypeVar TypedDict Unpack Update Values WAYS Whole accepted accumulate alike
-    as_column as_gradient axes bind by_pattern cached_property cast check_cases
-    check_change check_clips check_gradient check_replica chosen compute_dtype contextlib
-    dataclass decays describe described distinct_rows distinct_rows_of_fixed_size expanded
-    fields filled float64 floating_dtype folded get_type_hints given_values grouped
-    hypers_of initial_slots initial_values inside_xla inspect is_lazy json keras_class
-    known listed listed_pairs listed_variables local made_state matched module_class
-    named_by_pattern numbers on_replica one_of parsed partial per_variable plain_scalar re
-    read read_param real_number reduce_all reduce_any reduce_max reduce_mean reduce_min
-    reduce_norm reduce_sum reduced register ruled scope_for settings shown state_names
-    strategy_here switch textwrap tf_variable value_of values_now values_of variable_name
-    variables_of warnings whole_number with_settings write write_everywhere write_rows
-    written""".split()
+    """API AbstractContextManager Annotated Aside Bool Callable Case Contents Core Counter
+    Decimal EarlierName Evaluating Evaluation Fixed Followed Found Fraction Group Int
+    Interval Iterable Iterator Kept KerasClass KerasOptimizer Kind Layout Mapping Matched
+    ModuleClass ModuleOptimizer NOBODY_S NamedTuple NoRate NotAcceptedError Number OPTIONS
+    Option Options OptionsWithoutDecay PerVariable Plan Rate Real Renaming Rows Rule Saved
+    Sequence Setting Shared State Step TOGETHER TypeVar TypedDict Unpack Update Values
+    WAYS Whole accepted accumulate alike as_column as_gradient axes bind by_pattern
+    cached_property cast cbrt check_cases check_change check_clips check_gradient
+    check_replica chosen compute_dtype contextlib contextmanager dataclass decays describe
+    described distinct_rows distinct_rows_of_fixed_size evaluated expanded fields filled
+    float64 floating_dtype folded get_type_hints given given_values grouped hypers_of
+    initial_slots initial_values inside_xla inspect is_lazy json keras_class known listed
+    listed_pairs listed_variables local made_state matched module_class named_by_pattern
+    numbers on_replica one_of parsed partial per_variable plain_scalar re read read_param
+    real_number reduce_all reduce_any reduce_max reduce_mean reduce_min reduce_norm
+    reduce_sum reduced register ruled scope_for settings shown shown_number state_names
+    strategy_here switch textwrap tf_variable unless_swapped value_of values_now values_of
+    variable_name variables_of warnings whole_number with_settings write write_everywhere
+    write_rows written""".split()
 )
 """Names at the top of a standalone file, which a class must not hide; a test checks the list."""
 

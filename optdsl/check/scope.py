@@ -112,22 +112,31 @@ class Place(Enum):
     """Where an expression stands, which decides what it may read; the value says it in words."""
 
     STEP = "in `step:`"
+    EVAL = "in `eval:`"
     INITIAL = "in the initial value of a slot"
+    DEFAULT = "in the default of a hyperparameter"
     MACRO = "in a `def`"
     CONDITION = "in the condition of a case"
 
 
 READABLE: dict[Place, frozenset[str]] = {
     Place.STEP: frozenset(GIVEN),
+    Place.EVAL: frozenset({"param", "t", "rank", "rows", "cols", "size"}),
     Place.INITIAL: frozenset({"param"}),
+    Place.DEFAULT: frozenset(),
     Place.MACRO: frozenset({"t"}),
     Place.CONDITION: frozenset({"rank", "rows", "cols", "size"}),
 }
 """The given names that can be read in each place."""
 
+BLOCKS = frozenset({Place.STEP, Place.EVAL})
+"""The places of statements, which see slots and locals."""
+
 READABLE_HELP: dict[Place, str | None] = {
     Place.STEP: None,
+    Place.EVAL: "`eval:` may use slots, `param`, hyperparameters, `t` and dimensions only",
     Place.INITIAL: "an initial value may use hyperparameters and `param` only",
+    Place.DEFAULT: "a default may use hyperparameters that are declared above it only",
     Place.MACRO: "a `def` may use its arguments, hyperparameters and `t` only",
     Place.CONDITION: "it may use `rank`, `rows`, `cols`, `size`, `int` and `bool` hyperparameters",
 }
@@ -181,8 +190,9 @@ class Scope:
 def check_name(name: syntax.Name, scope: Scope) -> bool:
     """Whether a name (no argument of a macro, not `pi`) can be read here; if not, reports why."""
     text, place = name.text, scope.place
-    readable = text in scope.names.hypers or text in READABLE[place]
-    if place is Place.STEP:
+    given = READABLE[place] & READABLE[scope.base]  # a macro sees no more than where it stands
+    readable = text in scope.names.hypers or text in given
+    if place in BLOCKS:
         readable = readable or text in scope.locals or text in scope.names.slots
     if not readable and text not in scope.reported:
         scope.reported.add(text)
@@ -193,12 +203,12 @@ def check_name(name: syntax.Name, scope: Scope) -> bool:
 
 def _why_unreadable(text: str, scope: Scope) -> tuple[str, str, str | None]:
     """Code, message and help for a name that cannot be read."""
-    place = scope.place
+    place = scope.base if text in READABLE[scope.place] else scope.place
     if text == "inf":
         help_ = "it can only be the end of an interval, as in `in [0, inf)`"
         return "type-mismatch", "`inf` is not a value", help_
     if text in GIVEN or (
-        place is not Place.STEP and (text in scope.names.slots or text in scope.later)
+        place not in BLOCKS and (text in scope.names.slots or text in scope.later)
     ):
         return "undefined-name", f"`{text}` cannot be used {place.value}", READABLE_HELP[place]
     if text in scope.hidden:
@@ -223,7 +233,7 @@ def _why_unreadable(text: str, scope: Scope) -> tuple[str, str, str | None]:
         what = "a `def`" if text in scope.names.macros else "a function"
         return "type-mismatch", f"`{text}` is {what}, not a value", f"call it: `{text}(…)`"
     visible = {*scope.names.hypers, *READABLE[place], *(scope.arguments or ()), *CONSTANTS}
-    if place is Place.STEP:
+    if place in BLOCKS:
         visible |= {*scope.names.slots, *scope.locals}
     declare = f"declare it with `hyper {text} = …` or `slot {text}`, or assign it above with `=`"
     help_ = meant_by(text, visible - {"inf"}, scope) or READABLE_HELP[place] or declare

@@ -10,7 +10,7 @@ from optdsl.check.assigned import assigned, updated_in_repeats
 from optdsl.check.decls import report_reserved
 from optdsl.check.expr import infer_whole
 from optdsl.check.names import GIVEN
-from optdsl.check.scope import Scope, meant_by
+from optdsl.check.scope import Place, Scope, meant_by
 from optdsl.check.shapes import broadcast, describe_kind, describe_shape, fits, join, real
 from optdsl.format import format_statement
 from optdsl.ir import Kind, PerStep, PerVariable, Tensor, Type
@@ -220,6 +220,14 @@ def _target_type(target: syntax.Ident, flow: Flow, scope: Scope) -> Type | None:
     if name == "param" or (name == "grad" and scope.wraps):
         return GIVEN[name][1]
     if name in scope.names.slots:
+        if scope.base is Place.EVAL:
+            scope.error(
+                "update-of-constant",
+                target.span,
+                f"`{name}` is a slot, and `eval:` changes only `param`",
+                f"update it in `step:`; for a value of this block only, write `new_{name} = …`",
+            )
+            return None
         return scope.names.slots[name]
     if flow.repeated and name in flow.locals:
         return _changed_local(target, flow, scope)

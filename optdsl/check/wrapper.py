@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from optdsl import ir, syntax
-from optdsl.check.decls import check_macros, declare, hyper_of, slots_of
+from optdsl.check.decls import check_macros, declare, slots_of
+from optdsl.check.evaluation import evaluation
+from optdsl.check.hypers import hyper_of
 from optdsl.check.names import why_reserved_class
 from optdsl.check.scope import Budget, Place, Reporter, Scope
 from optdsl.check.step import check_step
@@ -33,17 +35,19 @@ def check_wrapper(spec: syntax.Spec) -> tuple[ir.Wrapper | None, tuple[Diagnosti
     for member in spec.members:
         match member:
             case syntax.HyperDecl():
-                hyper = hyper_of(member, report)
+                hyper = hyper_of(member, tuple(hypers), names, budget, report)
                 hypers += [] if hyper is None else [hyper]
             case syntax.SlotDecl():
                 slots += slots_of(member, Scope(names, report, budget, Place.INITIAL, set()))
-            case syntax.StepBlock() | syntax.DefDecl():
+            case syntax.StepBlock() | syntax.DefDecl() | syntax.EvalBlock():
                 pass
             case _:
                 _report_foreign(member, report)
     body = _step(spec, report)
     scope = Scope(names, report, budget, Place.STEP, set(), wraps=True)
     step = check_step(body, scope)
+    evals = tuple(each for each in spec.members if isinstance(each, syntax.EvalBlock))
+    weights = evaluation(evals, Scope(names, report, budget, Place.EVAL, set()))
     if errors := report.errors():
         return None, errors
     place = next(i for i, each in enumerate(body) if isinstance(each, syntax.Inner))
@@ -52,7 +56,7 @@ def check_wrapper(spec: syntax.Spec) -> tuple[ir.Wrapper | None, tuple[Diagnosti
         if isinstance(part, ir.Old):
             message = f"`old({part.name})` is what it was when `inner` began"
             report.error("bad-argument", part.span, message, "read it after `inner`")
-    read = {name for expr in ir.expressions(step) for name in ir.names(expr)}
+    read = {name for expr in ir.expressions((*step, *weights)) for name in ir.names(expr)}
     read |= {name for slot in slots for name in ir.names(slot.initial)}
     doc = spec.doc.text if spec.doc else ""
     found = ir.Wrapper(
@@ -63,6 +67,7 @@ def check_wrapper(spec: syntax.Spec) -> tuple[ir.Wrapper | None, tuple[Diagnosti
         before,
         after,
         reads_rate=not own_rate and RATE in read,
+        evaluation=weights,
     )
     errors = report.errors()
     return (None if errors else found), errors
@@ -79,8 +84,6 @@ def _report_foreign(member: syntax.Member, report: Reporter) -> None:
         case syntax.CaseBlock():
             help_ = "write its statements for all variables; `when` may ask for `rank`"
             report.error("bad-case", member.span, "a wrapper has no cases", help_)
-        case syntax.UnsupportedBlock(what, span):
-            report.error("unsupported", span, f"`{what}` is not supported in a wrapper yet")
         case _:
             raise AssertionError(f"not foreign to a wrapper: {member}")
 

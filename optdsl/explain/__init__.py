@@ -47,8 +47,8 @@ def _sections(facts: Facts) -> list[list[str]]:
         several = [section for part in parts for section in part]
         sections = [_cases(optimizer.cases), _hypers(optimizer), _once(optimizer), *several]
     else:
-        step, state, *rest = parts[0]
-        sections = [step, _hypers(optimizer), state, _once(optimizer), *rest]
+        step, state, weights, *rest = parts[0]
+        sections = [step, weights, _hypers(optimizer), state, _once(optimizer), *rest]
     sections.append(_allowed(facts))
     return [title_lines, *(section for section in sections if section)]
 
@@ -59,6 +59,7 @@ def _of_case(known: CaseFacts, source: SourceFile) -> list[list[str]]:
     sections = (
         ["Equations", *_indented(equations(case.step, 0))],
         _state(case, known.cost),
+        _evaluation(case),
         _sparse(case, known.sparsity),
         _domain(known.domain, source),
     )
@@ -126,12 +127,20 @@ def _cases(cases: tuple[ir.Case, ...]) -> list[str]:
     return [title, *_indented(_table(rows))]
 
 
+def _evaluation(case: ir.Case) -> list[str]:
+    if not case.evaluation:
+        return []
+    return ["While the model is evaluated", *_indented(equations(case.evaluation, 0))]
+
+
 def _hypers(optimizer: ir.Optimizer) -> list[str]:
     if not optimizer.hypers:
         return []
     rows = []
     for hyper in optimizer.hypers:
-        default = str(hyper.default).lower() if hyper.kind is ir.Kind.BOOL else f"{hyper.default:g}"
+        default = hyper.written or f"{hyper.default:g}"
+        if hyper.kind is ir.Kind.BOOL:
+            default = str(hyper.default).lower()
         kind = "true or false" if hyper.kind is ir.Kind.BOOL else f"in {hyper.interval}"
         whole = "whole, " if hyper.kind is ir.Kind.INT else ""
         rows.append((hyper.name, default, whole + kind, " ".join(hyper.doc.split())))

@@ -29,6 +29,7 @@ def data(facts: Facts) -> dict[str, Any]:
                 "condition": None if known.case.condition is None else text(known.case.condition),
                 "as_matrix": known.case.as_matrix,
                 "equations": equations(known.case.step, 0),
+                "evaluation": equations(known.case.evaluation, 0),
                 "slots": [_slot(slot) for slot in known.case.slots],
                 "bytes_per_parameter": known.cost.bytes_per_parameter,
                 "tensors_read": known.cost.reads,
@@ -63,7 +64,7 @@ def _hyper(hyper: ir.Hyper) -> dict[str, Any]:
     return {
         "name": hyper.name,
         "kind": hyper.kind.value,
-        "default": hyper.default,
+        "default": hyper.written or hyper.default,
         "interval": None if hyper.kind is ir.Kind.BOOL else str(hyper.interval),
         "doc": hyper.doc,
     }

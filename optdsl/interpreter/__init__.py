@@ -26,7 +26,7 @@ from optdsl.interpreter.bounds import (
     rounded,
 )
 from optdsl.interpreter.enclosures import reduce
-from optdsl.interpreter.evaluation import Frame, execute, initial, slot_shape, takes
+from optdsl.interpreter.evaluation import Frame, computed, execute, initial, slot_shape, takes
 from optdsl.records import record, replace
 
 HyperValue = float | int | bool | Callable[[int], float]
@@ -61,22 +61,23 @@ class Reference:
     """What a specification means, to compare generated code with.
 
     `hypers` replace defaults: a number, or for a real one a callable of the step's index, which
-    is 0 on the first. Raises ValueError for a number outside its interval and for an unknown name.
-    A variable is in the first case whose condition holds, unless `case` names another one.
+    is 0 on the first; None where the default is computed. Raises ValueError for a number outside
+    its interval and for an unknown name. A variable is in the first case whose condition holds,
+    unless `case` names another one.
     """
 
     def __init__(
         self,
         optimizer: ir.Optimizer,
-        hypers: Mapping[str, HyperValue] | None = None,
+        hypers: Mapping[str, HyperValue | None] | None = None,
         case: str | None = None,
     ) -> None:
         self.optimizer = optimizer
         self._cases = {each.name: each for each in optimizer.cases}
         self._forced = case
         given = dict(hypers or {})
-        self._hypers: dict[str, HyperValue] = {
-            hyper.name: given.pop(hyper.name, hyper.default) for hyper in optimizer.hypers
+        self._hypers: dict[str, HyperValue | None] = {
+            hyper.name: given.pop(hyper.name, _default(hyper)) for hyper in optimizer.hypers
         }
         if given:
             raise ValueError(f"{optimizer.name} has no hyperparameter {min(given)}")
@@ -124,6 +125,21 @@ class Reference:
                 return self._lazy(state, ids, rows)
             return self._dense(state, _scatter(exact(np.zeros_like(state.param.value)), ids, rows))
 
+    def evaluated(self, state: State) -> Bounded:
+        """What the variable holds while it is evaluated.
+
+        Raises ValueError where the specification has no `eval`.
+        """
+        shape = state.param.value.shape
+        case = self.case_of(shape)
+        if not case.evaluation:
+            raise ValueError(f"{self.optimizer.name} has no `eval`")
+        frame = self._frame(state, shape, exact(np.zeros(shape)), case)
+        frame.t = max(state.t, 1)  # that of the last update
+        with np.errstate(all="ignore"):
+            execute(case.evaluation, frame)
+        return rounded(_reshaped(frame.param, shape, case), FORMATS[state.dtype])
+
     def _dense(self, state: State, grad: Bounded) -> State:
         unrounded, slots = self._run(state, state.param.value.shape, grad)
         return _after(state, unrounded, slots)
@@ -154,10 +170,17 @@ class Reference:
         self, state: State, shape: tuple[int, ...], grad: Bounded
     ) -> tuple[Bounded, dict[str, Bounded]]:
         """The variable, unrounded, and its slots; `shape` is the one with all rows."""
-        form = compute_format(state.dtype)
         case = self.case_of(shape)
+        frame = self._frame(state, shape, grad, case)
+        execute(case.step, frame)
+        given = grad.value.shape  # some rows of `shape`, perhaps
+        return _reshaped(frame.param, given, case), _unfolded(frame.slots, case, given)
+
+    def _frame(self, state: State, shape: tuple[int, ...], grad: Bounded, case: ir.Case) -> Frame:
+        """What names stand for as the next step begins."""
+        form = compute_format(state.dtype)
         held = {slot.name: _as_held(slot, state.slots[slot.name], case) for slot in case.slots}
-        frame = Frame(
+        return Frame(
             self._hypers_at(state.t),
             state.t + 1,
             _matrix(shape) if case.as_matrix else shape,
@@ -168,15 +191,17 @@ class Reference:
             first=state.first,
             changing=ir.changing(case.step),
         )
-        execute(case.step, frame)
-        given = grad.value.shape  # some rows of `shape`, perhaps
-        return _reshaped(frame.param, given, case), _unfolded(frame.slots, case, given)
 
     def _hypers_at(self, index: int) -> dict[str, Value]:
-        return {
-            hyper.name: _hyper_value(hyper, self._hypers[hyper.name], index)
-            for hyper in self.optimizer.hypers
-        }
+        values: dict[str, Value] = {}
+        for hyper in self.optimizer.hypers:
+            given = self._hypers[hyper.name]
+            if given is None and hyper.computed:
+                with np.errstate(all="ignore"):
+                    values[hyper.name] = computed(hyper.computed, values)
+            else:
+                values[hyper.name] = _hyper_value(hyper, given, index)
+        return values
 
 
 def _after(state: State, unrounded: Bounded, slots: Mapping[str, Bounded]) -> State:
@@ -185,7 +210,12 @@ def _after(state: State, unrounded: Bounded, slots: Mapping[str, Bounded]) -> St
     return State(param, unrounded, slots, state.t + 1, state.dtype, first=False)
 
 
-def _hyper_value(hyper: ir.Hyper, given: HyperValue, index: int) -> Value:
+def _default(hyper: ir.Hyper) -> HyperValue | None:
+    """A default that is written; None for one that each step computes."""
+    return hyper.default if isinstance(hyper.default, (float, int)) else None
+
+
+def _hyper_value(hyper: ir.Hyper, given: HyperValue | None, index: int) -> Value:
     value: Any = given(index) if callable(given) else given
     if hyper.kind is ir.Kind.BOOL:
         return certain(value)

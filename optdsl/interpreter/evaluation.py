@@ -57,6 +57,12 @@ def takes(case: ir.Case, frame: Frame) -> bool:
     return case.condition is None or bool(_truth(case.condition, frame).value)
 
 
+def computed(default: ir.Expr, hypers: dict[str, Value]) -> Bounded:
+    """The value of a default, from hyperparameters alone."""
+    nothing = exact(0)
+    return _number(default, Frame(hypers, 0, (), DOUBLE, nothing, nothing))
+
+
 def initial(slot: ir.Slot, frame: Frame) -> Bounded:
     """The value of a slot before the first step."""
     value = _number(slot.initial, frame)

@@ -175,7 +175,8 @@ ERRORS = (
     error(
         "default-out-of-range",
         """The default of a hyperparameter is not in its own interval: nobody could construct
-        the optimizer without an argument.""",
+        the optimizer without an argument. A default that is computed from others must be in it
+        whatever these are.""",
         """
         hyper beta = 1.0 in [0, 1)
         step:
@@ -190,7 +191,8 @@ ERRORS = (
     error(
         "not-updated",
         """A path through a step does not update `param`: every one must, so that none is forgotten.
-        A path that leaves the variable as it is says so, with `param <- param`.""",
+        A path that leaves the variable as it is says so, with `param <- param`. So must `eval:`,
+        which is there for nothing else.""",
         """
         slot m
         step:
@@ -212,7 +214,7 @@ ERRORS = (
         "update-of-constant",
         """`<-` updates slots and `param` only, which last from step to step. Hyperparameters,
         `grad`, `t` and locals do not change during a step; a new value gets a new name, with
-        `=`.""",
+        `=`. In `eval:` slots do not change either.""",
         """
         step:
             grad <- clip(grad, -1, 1)
@@ -280,7 +282,7 @@ ERRORS = (
     error(
         "unsupported",
         """The language has this construct, and this version of the compiler does not build it yet:
-        `eval`, `regrad`, the shapes `square` and `global`, sums across variables
+        `regrad`, the shapes `square` and `global`, sums across variables
         and matrix functions.""",
         """
         step:

@@ -111,7 +111,7 @@ def _real_members(members: tuple[syntax.Member, ...]) -> tuple[syntax.Member, ..
     real: list[syntax.Member] = []
     for member in members:
         match member:
-            case syntax.StepBlock():
+            case syntax.StepBlock() | syntax.EvalBlock():
                 real.append(replace(member, body=_real(member.body)))
             case syntax.SparseDecl() if is_made_up(member.mode):
                 pass

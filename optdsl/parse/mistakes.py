@@ -64,10 +64,6 @@ _PARTS = {
         "`=` and a default value",
         "every hyperparameter has a default: write `hyper name = 0.9`",
     ),
-    ("HYPER", "NUMBER"): (
-        "a number, `true` or `false`",
-        "a default value is a literal, not an expression",
-    ),
     ("SLOT", "NAME"): ("the slot's name", "write `slot name`"),
     ("DEF", "NAME"): ("a name", "write `def name(a, b) = value`"),
     ("DEF", "EQUAL"): ("`=` and the macro's value", "write `def name(a, b) = value`"),
@@ -166,8 +162,6 @@ def _special(
         return f"expected the end of the line or a description, found {_seen(token)}", (
             "put the description in double quotes"
         )
-    if first.type == "HYPER" and "IN" in accepts and token.type in _INFIX:
-        return "a default value is a literal, not an expression", "compute it in `step:`"
     if token.type in ("TEXT", "LONG_TEXT"):
         if "TEXT" in accepts:
             return "a description here stands in one quote", 'write `"` on both sides'

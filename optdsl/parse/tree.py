@@ -163,8 +163,8 @@ class TreeBuilder(Transformer[Token, syntax.Spec]):
     def step(self, keyword: Token, body: tuple[syntax.Stmt, ...]) -> syntax.StepBlock:
         return syntax.StepBlock(body, span_of(keyword))
 
-    def evaluation(self, keyword: Token, body: tuple[syntax.Stmt, ...]) -> syntax.UnsupportedBlock:
-        return syntax.UnsupportedBlock("eval", span_of(keyword), body=body)
+    def evaluation(self, keyword: Token, body: tuple[syntax.Stmt, ...]) -> syntax.EvalBlock:
+        return syntax.EvalBlock(body, span_of(keyword))
 
     def case(
         self,
@@ -286,14 +286,18 @@ def expressions(items: tuple[syntax.Member | syntax.Stmt, ...]) -> Iterator[synt
     """The outermost expressions of members or statements, in the order of the text."""
     for item in items:
         match item:
-            case syntax.HyperDecl() | syntax.SparseDecl() | syntax.FixDecl() | syntax.Inner():
-                pass  # literals
+            case syntax.HyperDecl():
+                yield item.default
+            case syntax.FixDecl():
+                yield item.value
+            case syntax.SparseDecl() | syntax.Inner():
+                pass
             case syntax.SlotDecl():
                 axis = item.shape.axis if item.shape else None
                 yield from (expr for expr in (axis, item.initial) if expr is not None)
             case syntax.DefDecl() | syntax.Assign() | syntax.Update():
                 yield item.value
-            case syntax.StepBlock():
+            case syntax.StepBlock() | syntax.EvalBlock():
                 yield from expressions(item.body)
             case syntax.When():
                 yield item.condition
@@ -305,8 +309,6 @@ def expressions(items: tuple[syntax.Member | syntax.Stmt, ...]) -> Iterator[synt
             case syntax.CaseBlock():
                 yield from () if item.condition is None else (item.condition,)
                 yield from expressions(item.members)
-            case syntax.UnsupportedBlock():
-                yield from expressions(item.body)
             case syntax.Unsupported():
                 pass
             case _:

@@ -36,9 +36,9 @@ class Lowered:
     """A step in three parts; elsewhere in it, a named value is `Ref(name, LOCAL)`.
 
     `scalars` are computed once for all variables, of whatever case, and `fields` are those that the
-    rest reads.
-    `sizes` follow from a variable's dimensions. `fixed` are the names whose values are known when a
-    step is traced: the int and bool hyperparameters, `sizes`, and some of the scalars.
+    rest reads. `sizes` follow from a variable's dimensions. `evaluation` and `evaluation_sizes` are
+    to `eval` what `body` and `sizes` are to the step. `fixed` are the names whose values are known
+    when a step is traced: the int and bool hyperparameters, `sizes`, and some of the scalars.
     """
 
     scalars: tuple[Named, ...]
@@ -46,6 +46,8 @@ class Lowered:
     sizes: tuple[Named, ...]
     body: tuple[Stmt, ...]
     fixed: frozenset[str]
+    evaluation_sizes: tuple[Named, ...] = ()
+    evaluation: tuple[Stmt, ...] = ()
 
 
 def lowered_cases(optimizer: ir.Optimizer) -> tuple[Lowered, ...]:
@@ -61,19 +63,24 @@ def lower(case: Case, hypers: tuple[Hyper, ...]) -> Lowered:
 def _lowered(cases: tuple[Case, ...], hypers: tuple[Hyper, ...]) -> tuple[Lowered, ...]:
     fixed = {hyper.name for hyper in hypers if hyper.kind is not Kind.REAL}
     taken = {slot.name for case in cases for slot in case.slots} | set(_TUPLE_METHODS)
-    taken.update(name for case in cases for name in _tensor_locals(case.step, fixed))
+    both = [(*case.step, *case.evaluation) for case in cases]
+    taken.update(name for body in both for name in _tensor_locals(body, fixed))
     lift = _Lift(taken, fixed, {}, {}, frozenset())
-    split = []
+    split: list[tuple[tuple[Named, ...], tuple[Stmt, ...]]] = []
     for case in cases:
         lift.sizes = {}
         lift.changing = ir.changing(case.step)
-        body = _statements(case.step, {}, lift)
-        split.append((_needed(tuple(lift.sizes.values()), body), body))
+        for body in (case.step, case.evaluation):
+            kept = _statements(body, {}, lift)
+            split.append((_needed(tuple(lift.sizes.values()), kept), kept))
     read = {name for parts in split for expr in _values(*parts) for name in ir.names(expr)}
     scalars = tuple(lift.scalars.values())
     fields = tuple(scalar.name for scalar in scalars if scalar.name in read)
     known = frozenset(lift.fixed)
-    return tuple(Lowered(scalars, fields, sizes, body, known) for sizes, body in split)
+    return tuple(
+        Lowered(scalars, fields, *step, known, *evaluation)
+        for step, evaluation in zip(split[::2], split[1::2], strict=True)
+    )
 
 
 def _values(named: tuple[Named, ...], body: tuple[Stmt, ...]) -> Iterator[Expr]:

@@ -72,9 +72,12 @@ class Source:
     @property
     def sees_whole(self) -> bool:
         """Whether the update looks at the whole variable: at dimensions, or over rows."""
+        lowered = self.lowered
+        sizes = (*lowered.sizes, *lowered.evaluation_sizes)
+        bodies = (*lowered.body, *lowered.evaluation)
         return any(
             mixes_rows(part) or (isinstance(part, Ref) and part.role in (Role.DIM, Role.FIRST))
-            for expr in (*ir.expressions(self.lowered.body), *(s.value for s in self.lowered.sizes))
+            for expr in (*ir.expressions(bodies), *(size.value for size in sizes))
             for part in ir.parts(expr)
         )
 
@@ -82,6 +85,11 @@ class Source:
     def reads_first(self) -> bool:
         """Whether the update asks if it is the variable's first."""
         return ir.reads(self.lowered.body, Role.FIRST)
+
+    @property
+    def computes(self) -> bool:
+        """Whether a hyperparameter may be computed from others."""
+        return any(hyper.computed for hyper in self.hypers)
 
     @property
     def taken(self) -> frozenset[str]:
@@ -93,7 +101,7 @@ class Source:
         return spelled(name, self.taken)
 
 
-HELPERS = ("axes", "expanded", "filled", "reduced")
+HELPERS = ("axes", "expanded", "filled", "given", "reduced")
 """Functions of the runtime that generated code calls, besides reductions."""
 
 
@@ -145,6 +153,29 @@ def _is_real_t(part: Expr) -> bool:
             return True
         case _:
             return False
+
+
+# --- hyperparameters that are computed ------------------------------------------------------------
+
+
+def computed(source: Source) -> list[Document]:
+    """The body of the function that computes the hyperparameters that are None."""
+    target = source.target
+    names = {hyper.name: f"hyper.{hyper.name}" for hyper in source.hypers}
+    fixed = frozenset(hyper.name for hyper in source.hypers if hyper.kind is not Kind.REAL)
+    here = Surroundings(target, source.helper_prefix, names, fixed, target.double)
+    writes = writer(here)
+    documents: list[Document] = []
+    for hyper in source.hypers:
+        if hyper.computed is None:
+            continue
+        before, text = value(hyper.computed, WIDTH - 16, writes)
+        if here.is_static(hyper.computed):
+            text = constant(text, Kind.REAL, here)
+        given = call(here.helper("given"), names[hyper.name], text)
+        documents += [*before, *comment(f"{hyper.name} = {hyper.written}")]
+        documents.append(("hyper = ", call("hyper._replace", (f"{hyper.name}=", given))))
+    return [*documents, "return hyper"]
 
 
 # --- before the first step -----------------------------------------------------------------------
@@ -265,6 +296,30 @@ def _changing(body: tuple[ir.Stmt, ...]) -> dict[str, Type]:
     return {let.name: let.value.type for let in lets if let.name in names}
 
 
+def evaluation(source: Source) -> list[Document]:
+    """The body of the function that gives a variable its value for evaluation."""
+    lowered, slots = source.lowered, [slot.name for slot in source.case.slots]
+    names = _names(source) | {name: f"slots.{name}" for name in slots}
+    here = Surroundings(
+        source.target,
+        source.helper_prefix,
+        names,
+        lowered.fixed,
+        "param.dtype",
+        like="param",
+        sized=sized_locals(lowered.evaluation),
+        whole=source.sees_whole,
+    )
+    writes = writer(here, {"param": Type(Kind.REAL, Tensor())})
+    documents: list[Document] = []
+    for named in lowered.evaluation_sizes:
+        documents += comment(named.equation)
+        documents += assignment(f"{names[named.name]} = ", named.value, writes, 1)
+    ends = isinstance(lowered.evaluation[-1], ir.Set) if lowered.evaluation else False
+    documents += block(lowered.evaluation, writes, 1, "param" if ends else None)
+    return opened(documents) if ends else [*opened(documents), "return param"]
+
+
 def _all_parts(lowered: Lowered) -> list[Expr]:
     return [part for expr in ir.expressions(lowered.body) for part in ir.parts(expr)]
 
@@ -284,7 +339,8 @@ def _names(source: Source) -> dict[str, str]:
     """How the update function spells every name that can occur in it."""
     lowered = source.lowered
     own = [*(slot.name for slot in source.case.slots), *ir.bound(lowered.body)]
-    own += [named.name for named in lowered.sizes]
+    own += [*ir.bound(lowered.evaluation)]
+    own += [named.name for named in (*lowered.sizes, *lowered.evaluation_sizes)]
     return {
         **{name: name for name in ("grad", "param")},
         **{name: f"whole.{name}" for name in (*_OF_WHOLE, *_lengths(lowered))},

@@ -299,7 +299,7 @@ def _joined(name: str, type_: Type, branch: tuple[Stmt, ...], writer: Writer) ->
 
 def _expanded(text: Document, shape: Tensor, writer: Writer) -> Document:
     """A value in the full shape of its type."""
-    like: Document = "grad"
+    like: Document = writer.here.like
     for axis in sorted(shape.reduced, key=str):
         like = call(writer.here.helper("reduced"), like, literal(axis))
     return call(writer.here.helper("expanded"), text, like)

@@ -17,7 +17,15 @@ from optdsl.passes.lowering import Lowered, lowered_cases
 from optdsl.targets import Target
 from optdsl.targets.document import Document, bracketed, fill, helpers, layout, lines
 from optdsl.targets.expressions import call, number
-from optdsl.targets.functions import Source, condition, initial, scalars, update
+from optdsl.targets.functions import (
+    Source,
+    computed,
+    condition,
+    evaluation,
+    initial,
+    scalars,
+    update,
+)
 from optdsl.targets.imports import Import, import_lines
 from optdsl.targets.standalone import Module, modules
 from optdsl.targets.text import WIDTH, comment_text, docstring_text, indented
@@ -52,6 +60,8 @@ class CaseView(NamedTuple):
     initial: str
     update_name: str
     update: str
+    evaluate_name: str
+    evaluation: str
     sees_whole: bool
 
 
@@ -77,6 +87,7 @@ class View(NamedTuple):
     scalar_fields: tuple[Field, ...]
     scalars: str
     cases: tuple[CaseView, ...]
+    computed: str
     record: str
     runtime: tuple[Module, ...]
     keras: bool
@@ -114,9 +125,12 @@ def view(facts: Facts, target: Target, request: Request) -> View:
         Source(case, optimizer.hypers, lowered, target, rt)
         for case, lowered in zip(optimizer.cases, lowered_cases(optimizer), strict=True)
     ]
-    once = lines(scalars(sources[0]))
-    bodies = [[lines(of(each)) for of in (condition, initial, update)] for each in sources]
-    runtime = _runtime([once, *chain(*bodies)], target, request)
+    once, defaults = lines(scalars(sources[0])), lines(computed(sources[0]))
+    parts = (condition, initial, update, evaluation)
+    bodies = [[lines(of(each)) for of in parts] for each in sources]
+    evaluates = any(case.evaluation for case in optimizer.cases) and request.keras
+    callbacks = {"EvaluationWeights"} if evaluates else set()
+    runtime = _runtime([once, defaults, *chain(*bodies)], callbacks, target, request)
     summary, description = _documentation(optimizer)
     exports = [optimizer.name] * request.keras + [f"{optimizer.name}Module"] * request.module
     names = [hyper.name for hyper in optimizer.hypers]
@@ -140,6 +154,7 @@ def view(facts: Facts, target: Target, request: Request) -> View:
         hyper_fields=tuple(_field(hyper.name, _kind(hyper.kind), "") for hyper in optimizer.hypers),
         scalar_fields=_scalar_fields(sources[0].lowered, target),
         scalars=_body(once),
+        computed=_body(defaults) if sources[0].computes else "",
         cases=tuple(_case(*each) for each in zip(sources, bodies, strict=True)),
         record=_body(_record(facts, sources, request.spec), 0),
         runtime=runtime,
@@ -150,7 +165,7 @@ def view(facts: Facts, target: Target, request: Request) -> View:
 
 def _case(source: Source, bodies: list[Document]) -> CaseView:
     """What a template prints for one case."""
-    when, first, step = map(_body, bodies)
+    when, first, step, weights = map(_body, bodies)
     return CaseView(
         of=f" in case `{source.case.name}`" if source.case.name else "",
         slots_class=source.slots_class,
@@ -161,18 +176,22 @@ def _case(source: Source, bodies: list[Document]) -> CaseView:
         initial=first,
         update_name=source.function("update"),
         update=step,
+        evaluate_name=source.function("evaluate"),
+        evaluation=weights if source.case.evaluation else "",
         sees_whole=source.sees_whole,
     )
 
 
-def _runtime(bodies: list[Document], target: Target, request: Request) -> tuple[Module, ...]:
+def _runtime(
+    bodies: list[Document], more: set[str], target: Target, request: Request
+) -> tuple[Module, ...]:
     """The modules of the runtime that a standalone file carries."""
     if not request.standalone:
         return ()
     called = {name for body in bodies for name in helpers(body)}
     bases = {"KerasOptimizer"} if request.keras else set()
     bases |= {"ModuleOptimizer"} if request.module else set()
-    return modules(target.runtime, frozenset(called | bases))
+    return modules(target.runtime, frozenset(called | bases | more))
 
 
 def _imports(runtime: tuple[Module, ...], target: Target, request: Request) -> str:
@@ -206,6 +225,8 @@ def _record(facts: Facts, sources: list[Source], spec: str) -> Document:
         f'meaning="{meaning(optimizer)}"',
         "hypers=_Hypers",
     ]
+    if sources[0].computes:
+        fields.append("computed=_computed")
     if optimizer.cases[0].name:
         calls = [call(f"{prefix}Case", *each) for each in known]
         fields += ["scalars=_scalars", ("cases=", bracketed("[", calls, "]"))]
@@ -224,6 +245,8 @@ def _case_fields(source: Source, sparse: Sparsity) -> list[Document]:
         f"initial={source.function('initial')}",
         f"update={source.function('update')}",
     ]
+    if case.evaluation:
+        fields.append(f"evaluate={source.function('evaluate')}")
     if case.condition is not None:
         fields.insert(0, f"when={source.function('is')}")
     if case.name:
@@ -261,7 +284,11 @@ def _kind(kind: Kind) -> str:
 
 def _hyper(hyper: Hyper, prefix: str) -> HyperView:
     interval = f'"{_interval(hyper)}"'
+    default = number(hyper.default) if isinstance(hyper.default, (float, int)) else "None"
     match hyper.kind:
+        case Kind.REAL if hyper.computed:
+            annotation = f"{prefix}Number | None"
+            descriptor = f"{prefix}Real({interval}, computed=True)"
         case Kind.REAL:
             annotation = f"{prefix}Number"
             form = "Rate" if hyper.name == "learning_rate" else "Real"
@@ -270,7 +297,7 @@ def _hyper(hyper: Hyper, prefix: str) -> HyperView:
             annotation, descriptor = "int", f"{prefix}Int({interval})"
         case Kind.BOOL:
             annotation, descriptor = "bool", f"{prefix}Bool()"
-    return HyperView(hyper.name, annotation, number(hyper.default), descriptor)
+    return HyperView(hyper.name, annotation, default, descriptor)
 
 
 def _interval(hyper: Hyper) -> str:
@@ -292,6 +319,8 @@ def _argument(hyper: Hyper) -> list[str]:
     text = f"{hyper.name}: {doc or 'hyperparameter'}. In {_interval(hyper)}."
     if hyper.kind is Kind.BOOL:
         text = f"{hyper.name}: {doc or 'option'}."
+    if hyper.computed:
+        text += f" None for `{docstring_text(hyper.written)}` in each step."
     return fill(text, " " * 8, " " * 12, WIDTH)
 
 

@@ -106,7 +106,7 @@ DECLARATIONS: st.SearchStrategy[syntax.Member] = st.one_of(
         syntax.HyperDecl,
         IDENTS,
         st.none() | IDENTS,
-        SIGNED | st.booleans().map(lambda value: syntax.Boolean(value, AT)),
+        EXPRS,
         st.none() | INTERVALS,
         DOCS,
         st.just(AT),
@@ -117,7 +117,7 @@ DECLARATIONS: st.SearchStrategy[syntax.Member] = st.one_of(
     st.builds(syntax.DefDecl, IDENTS, st.just(()) | IDENT_LISTS, EXPRS, st.just(AT)),
     st.builds(syntax.SparseDecl, IDENTS, st.just(AT)),
     st.builds(syntax.StepBlock, BODIES, st.just(AT)),
-    st.builds(syntax.UnsupportedBlock, st.just("eval"), st.just(AT), BODIES),
+    st.builds(syntax.EvalBlock, BODIES, st.just(AT)),
 )
 MEMBERS = st.lists(
     DECLARATIONS

@@ -215,8 +215,7 @@ def test_what_is_not_built_yet_parses() -> None:
     *_, matrix, rest, evaluation = tree(text).members
     assert isinstance(matrix, syntax.CaseBlock)
     assert isinstance(rest, syntax.CaseBlock)
-    assert isinstance(evaluation, syntax.UnsupportedBlock)
-    assert evaluation.what == "eval"
+    assert isinstance(evaluation, syntax.EvalBlock)
     assert matrix.name.text == "matrix"
     assert matrix.as_matrix is not None
     assert matrix.as_matrix.text == "as matrix"

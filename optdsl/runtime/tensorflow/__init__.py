@@ -4,8 +4,9 @@
 are the base classes; `core` puts hyperparameters, state and compiled steps together.
 """
 
+from optdsl.runtime.tensorflow.callback import EvaluationWeights
 from optdsl.runtime.tensorflow.functions import cbrt
-from optdsl.runtime.tensorflow.hypers import Bool, Int, Number, Rate, Real
+from optdsl.runtime.tensorflow.hypers import Bool, Int, Number, Rate, Real, given
 from optdsl.runtime.tensorflow.keras_optimizer import KerasOptimizer, keras_class
 from optdsl.runtime.tensorflow.module_optimizer import ModuleOptimizer, module_class
 from optdsl.runtime.tensorflow.options import Options, OptionsWithoutDecay
@@ -28,6 +29,7 @@ __all__ = [
     "API",
     "Bool",
     "Case",
+    "EvaluationWeights",
     "Int",
     "KerasOptimizer",
     "ModuleOptimizer",
@@ -42,6 +44,7 @@ __all__ = [
     "cbrt",
     "expanded",
     "filled",
+    "given",
     "keras_class",
     "module_class",
     "reduce_all",

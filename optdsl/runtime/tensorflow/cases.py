@@ -104,6 +104,22 @@ def ruled(
     return tf.reshape(param, shape), _reshaped(case, new, shape)
 
 
+def evaluated(
+    case: Case, param: tf.Tensor, slots: Any, scalars: Any, whole: Whole
+) -> tf.Tensor:
+    """What a variable is while its model is evaluated."""
+    assert case.evaluate is not None
+    if not case.as_matrix:
+        more = (whole,) if case.sees_whole else ()
+        return case.evaluate(param, slots, scalars, *more)
+    matrix = folded(param.shape)
+    seen = whole if case.most_rank is not None else Whole(matrix, None, whole.first)
+    more = (seen,) if case.sees_whole else ()
+    slots = _reshaped(case, slots, matrix)
+    value = case.evaluate(tf.reshape(param, matrix), slots, scalars, *more)
+    return tf.reshape(value, param.shape)
+
+
 def _reshaped(case: Case, slots: Any, shape: Sequence[int]) -> Any:
     """The slots, those of the variable's shape in another one; others stay."""
     return case.slots(

@@ -10,8 +10,14 @@ from typing import Any
 import tensorflow as tf
 
 from optdsl.runtime.tensorflow.cases import chosen
+from optdsl.runtime.tensorflow.evaluation import Aside, Evaluation
 from optdsl.runtime.tensorflow.groups import Group, hypers_of
-from optdsl.runtime.tensorflow.hypers import Followed, float64
+from optdsl.runtime.tensorflow.hypers import (
+    NOBODY_S,
+    Followed,
+    float64,
+    shown_number,
+)
 from optdsl.runtime.tensorflow.naming import Matched, state_names
 from optdsl.runtime.tensorflow.options import Options
 from optdsl.runtime.tensorflow.replicas import (
@@ -33,7 +39,7 @@ from optdsl.runtime.tensorflow.state import (
     made_state,
 )
 from optdsl.runtime.tensorflow.step import Step
-from optdsl.runtime.tensorflow.update import Update
+from optdsl.runtime.tensorflow.update import Shared, Update
 
 
 class Core:
@@ -55,6 +61,9 @@ class Core:
         self.updates: dict[Any, Update] = {}  # by options
         self.traced = False  # as a part of somebody's compiled function
         self.late: dict[str, int | None] = {}  # see `start_late`
+        self.aside = Aside() if rule.evaluates else None
+        self.saved.aside = self.aside
+        self.evaluations: dict[bool, Evaluation] = {}  # by whether XLA compiles them
 
     def __getstate__(self) -> object:
         """What a copy or a pickle holds.
@@ -77,7 +86,7 @@ class Core:
         if name not in self.saved.by_name:
             raise AttributeError(name)
         variable = self.saved.by_name[name]
-        return float(variable.numpy()) if tf.executing_eagerly() else variable
+        return shown_number(variable) if tf.executing_eagerly() else variable
 
     def given(self, name: str) -> Any:
         """A hyperparameter as it is kept: as it was given, or the number's variable."""
@@ -86,7 +95,7 @@ class Core:
     def set_hyper(self, name: str, value: Any) -> None:
         """Puts a number into a variable; keeps a schedule or callable as it is."""
         old = self.schedules.get(name)
-        if isinstance(old, Followed) and not callable(value):
+        if isinstance(old, Followed) and not callable(value) and value is not NOBODY_S:
             old.assign(value)
             return
         self.check_kind(name, old, value)
@@ -307,6 +316,34 @@ class Core:
                 if (average := states[place].average) is not None:
                     write(states[place].param, average)
 
+    def swap_to_eval(self, given: dict[str, tf.Tensor], options: Options) -> None:
+        """Puts the evaluation weights into all variables that there is state of.
+
+        Raises:
+            ValueError: there is none.
+        """
+        assert self.aside is not None
+        self.indices(None)
+        self.start_late()
+        jit = options["jit_compile"] and not self._on_servers()
+        if jit not in self.evaluations:
+            self.evaluations[jit] = Evaluation(self.rule, jit)
+        steps = options["gradient_accumulation_steps"] or 1
+        t = tf.maximum(tf.convert_to_tensor(self.iterations) // steps, 1)
+        groups = {state.group for state in self.states}
+        shared = {
+            group: Shared(self.rule.scalars(t, self._hypers(group, given)), None, None)
+            for group in groups
+        }
+        of = self.evaluations[jit].of
+        self.aside.put(
+            [pair for states in self.replicas for pair in of(states, shared)]
+        )
+
+    def _on_servers(self) -> bool:
+        """Whether variables are on other machines, where XLA cannot reach them."""
+        return isinstance(self.strategy, tf.distribute.ParameterServerStrategy)
+
     # --- steps ----------------------------------------------------------------------
 
     def step(
@@ -322,12 +359,13 @@ class Core:
             RuntimeError: called outside `strategy.run` of the optimizer's strategy.
         """
         check_replica(self.strategy)
+        if self.aside is not None:
+            self.aside.check("a step")
         if self.late:
             with tf.init_scope():
                 self.start_late()
         context = tf.distribute.get_replica_context()
-        if isinstance(self.strategy, tf.distribute.ParameterServerStrategy):
-            # XLA cannot reach variables that are on other machines.
+        if self._on_servers():
             options = {**options, "jit_compile": False}
         if context.num_replicas_in_sync == 1:
             self._step(0, grads, updated, hypers, options)
@@ -365,6 +403,7 @@ class Core:
                 local(self.iterations)[replica],
                 self.fixed,
                 self.updates[kinds],
+                None if self.aside is None else local(self.aside.marker)[replica],
             )
         self.steps[key].run(grads, hypers)
 

@@ -311,9 +311,8 @@ def hypers_of(
 ) -> Any:
     """The rule's tuple of hyperparameters for the variables of a group."""
     values = values_of(group, given)
-    return rule.hypers(
-        **fixed, **{n: values[n] for n in rule.hyper_names if n in values}
-    )
+    own = {name: values[name] for name in rule.hyper_names if name in values}
+    return rule.values({**fixed, **own})
 
 
 _BAR = "|"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -26,6 +27,21 @@ A variable of TensorFlow or Keras, which have no type information, is followed.
 """
 
 
+NOBODY_S = math.nan
+"""What is kept for a hyperparameter that nobody gave, and each step computes."""
+
+
+def given(value: tf.Tensor, default: tf.Tensor) -> tf.Tensor:
+    """A hyperparameter where somebody gave it, else what is computed from others."""
+    return tf.where(tf.math.is_nan(value), default, value)
+
+
+def shown_number(variable: tf.Variable) -> float | None:
+    """The number that is kept for a hyperparameter; None where nobody gave one."""
+    number = float(variable.numpy())
+    return None if math.isnan(number) else number
+
+
 class Followed:
     """A variable that was given for a number: read at each step."""
 
@@ -44,11 +60,13 @@ class Followed:
 class Real:
     """A real hyperparameter, as an attribute of an optimizer.
 
-    Assigning takes effect on the next step, in compiled functions too.
+    Assigning takes effect on the next step, in compiled functions too. With `computed`,
+    None is what each step computes from other hyperparameters.
     """
 
-    def __init__(self, interval: str) -> None:
+    def __init__(self, interval: str, *, computed: bool = False) -> None:
         self.interval = interval
+        self.computed = computed
         self.name = ""
 
     def __set_name__(self, owner: type, name: str) -> None:
@@ -68,10 +86,14 @@ class Real:
     def checked(self, value: Any) -> Any:
         """`value`: as a float where it is a number, as `Followed` where a variable.
 
+        None becomes `NOBODY_S` where it is allowed.
+
         Raises:
             ValueError: it is not what a hyperparameter can be, or the number is outside
                 the interval.
         """
+        if value is None and self.computed:
+            return NOBODY_S
         if isinstance(value, tf.Variable | keras.Variable):
             return self._followed(value)
         if callable(value):
@@ -85,6 +107,8 @@ class Real:
     @property
     def _kind(self) -> Kind:
         allowed = "a number in {}, or a variable, schedule or callable that gives one"
+        if self.computed:
+            allowed += ", or None"
         return real_number(self.interval, allowed)
 
     def _followed(self, variable: Any) -> Followed:

@@ -11,6 +11,7 @@ import keras
 import tensorflow as tf
 
 from optdsl.runtime.tensorflow.core import Core
+from optdsl.runtime.tensorflow.evaluation import Evaluating
 from optdsl.runtime.tensorflow.groups import (
     PerVariable,
     given_values,
@@ -62,7 +63,7 @@ def keras_class(rule: Rule) -> Callable[[KerasClass], KerasClass]:
 
 
 @with_settings
-class KerasOptimizer(keras.optimizers.Optimizer):
+class KerasOptimizer(Evaluating, keras.optimizers.Optimizer):
     """A rule as a Keras optimizer.
 
     Args:
@@ -75,6 +76,7 @@ class KerasOptimizer(keras.optimizers.Optimizer):
     """
 
     _rule: Rule
+    _core: Core
     built: bool
     learning_rate: Any = NoRate()  # a rule that has one says so
 
@@ -298,7 +300,14 @@ class KerasOptimizer(keras.optimizers.Optimizer):
         return [averages.get(tf_variable(each).ref()) for each in variables]
 
     def finalize_variable_values(self, var_list: Any) -> None:
-        """Overwrites the variables with their moving averages, with `use_ema`."""
+        """Overwrites the variables with their moving averages, with `use_ema`.
+
+        Raises:
+            RuntimeError: a compiled function left steps out, since the variables hold
+                their evaluation weights.
+        """
+        if self._core.aside is not None:
+            self._core.aside.check_steps()
         if self.use_ema:
             self._core.restore_averages(self._core.indices(var_list))
 
@@ -338,7 +347,17 @@ class KerasOptimizer(keras.optimizers.Optimizer):
         return cls(**arguments)
 
     def save_own_variables(self, store: Any) -> None:
-        """Writes the state to a Keras file, with its layout."""
+        """Writes the state to a Keras file, with its layout.
+
+        With evaluation weights from `EvaluationWeights`, it writes nothing.
+
+        Raises:
+            RuntimeError: the variables hold their evaluation weights otherwise.
+        """
+        if (aside := self._core.aside) is not None and aside.active:
+            if aside.saves:
+                return
+            aside.check("saving")
         layout, values = self._saved.values()
         text = json.dumps([json.dumps(layout), list(values)])
         store["layout"] = tf.io.decode_raw(text, tf.uint8).numpy()
@@ -355,6 +374,8 @@ class KerasOptimizer(keras.optimizers.Optimizer):
         keys = set(store.keys())
         if not keys:
             warnings.warn(f"the file holds no state for {self.name}", stacklevel=2)
+            if self._core.aside is not None:
+                self._core.aside.forget()
             return
         if "layout" not in keys:
             raise ValueError(

@@ -9,6 +9,7 @@ from typing import Any, TypeVar, cast
 import tensorflow as tf
 
 from optdsl.runtime.tensorflow.core import Core
+from optdsl.runtime.tensorflow.evaluation import Evaluating
 from optdsl.runtime.tensorflow.groups import (
     given_values,
     grouped,
@@ -48,7 +49,7 @@ def module_class(rule: Rule) -> Callable[[ModuleClass], ModuleClass]:
 
 
 @with_settings
-class ModuleOptimizer(tf.Module):
+class ModuleOptimizer(Evaluating, tf.Module):
     """A rule as a `tf.Module`, for training loops of one's own.
 
     Args:
@@ -61,6 +62,7 @@ class ModuleOptimizer(tf.Module):
     """
 
     _rule: Rule
+    _core: Core
     learning_rate: Any = NoRate()  # a rule that has one says so
 
     def __init__(self, hypers: Any, name: str, options: OptionsWithoutDecay) -> None:

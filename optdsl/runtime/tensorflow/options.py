@@ -209,6 +209,11 @@ class Setting:
 def accepted(name: str, value: Any, rule: Rule) -> Any:
     """The value of an option as it is kept; where it is the rule's own, as that."""
     kept = OPTIONS[name].kind.checked(name, value)
+    if name == "use_ema" and kept and rule.evaluates:
+        raise ValueError(
+            f"use_ema is not for {rule.name}, which has evaluation weights of its own: "
+            "`swap_to_eval()` puts them into the variables"
+        )
     if name == "sparse_mode":
         if kept == "lazy" and all(case.as_matrix for case in rule.by_name.values()):
             raise ValueError(

@@ -28,6 +28,8 @@ class Case:
         initial: `(param, hypers)` to the slots before the first step.
         update: `(grad, param, slots, scalars)` to the new `param` and the new slots;
             takes a `Whole`, too, where `sees_whole` says so.
+        evaluate: `(param, slots, scalars)` to what `param` is for evaluation, where the
+            rule says that; takes a `Whole`, too, where `sees_whole` says so.
         sees_whole: whether the update looks beyond the rows that it is given.
         reads_first: whether the update asks if it is the variable's first.
         sparse: what an `IndexedSlices` gradient does, "exact" or "lazy".
@@ -44,6 +46,7 @@ class Case:
     shapes: Sequence[str]
     initial: Callable[..., Any]
     update: Callable[..., tuple[tf.Tensor, Any]]
+    evaluate: Callable[..., tf.Tensor] | None = None
     sees_whole: bool = False
     reads_first: bool = False
     sparse: str = "exact"
@@ -79,6 +82,7 @@ class Rule:
         meaning: hash of hyperparameters, slots and step.
         hypers: a named tuple, one field for each hyperparameter.
         scalars: `(t, hypers)` to what a step computes once for all variables.
+        computed: hyperparameters to the same, where some may be computed from others.
         cases: the first that takes a variable updates it; where there are none, the
             other fields say of all variables what `Case` says of some.
 
@@ -92,11 +96,13 @@ class Rule:
     meaning: str
     hypers: type[tuple[Any, ...]]
     scalars: Callable[..., Any]
+    computed: Callable[..., Any] | None = None
     cases: Sequence[Case] = ()
     slots: type[tuple[Any, ...]] = tuple
     shapes: Sequence[str] = ()
     initial: Callable[..., Any] | None = None
     update: Callable[..., tuple[tf.Tensor, Any]] | None = None
+    evaluate: Callable[..., tf.Tensor] | None = None
     sees_whole: bool = False
     reads_first: bool = False
     sparse: str = "exact"
@@ -128,6 +134,11 @@ class Rule:
         return tuple(dict.fromkeys(names))
 
     @property
+    def evaluates(self) -> bool:
+        """Whether variables have other weights while a model is evaluated."""
+        return any(case.evaluate is not None for case in self.by_name.values())
+
+    @property
     def own_sparse_mode(self) -> str | None:
         """What an `IndexedSlices` gradient does; None where each case has its own."""
         return None if self.cases else self.sparse
@@ -137,6 +148,11 @@ class Rule:
         """The names of the hyperparameters, in their order."""
         names: tuple[str, ...] = getattr(self.hypers, "_fields")  # noqa: B009
         return names
+
+    def values(self, hypers: dict[str, Any]) -> Any:
+        """The hyperparameters in one step, those that are computed included."""
+        own = self.hypers(**hypers)
+        return own if self.computed is None else self.computed(own)
 
     @property
     def owns_weight_decay(self) -> bool:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
+from optdsl.runtime.tensorflow.evaluation import Aside
 from optdsl.runtime.tensorflow.naming import Matched, listed, matched
 from optdsl.runtime.tensorflow.replicas import write_everywhere
 from optdsl.runtime.tensorflow.rule import Rule
@@ -76,7 +77,10 @@ class Layout(tf.train.experimental.PythonState):
 
         Raises:
             ValueError: restored state still waits for its variables.
+            RuntimeError: the variables hold their evaluation weights.
         """
+        if self.saved.aside is not None:
+            self.saved.aside.check("saving")
         if self.saved.pending is not None:
             raise ValueError(
                 "restored state still waits for its variables: call `build` with them "
@@ -170,6 +174,7 @@ class Saved(tf.Module):
         self.contents: Contents | None = None  # None until the optimizer is built
         self.pending: Found | None = None  # read, and waits for `build`
         self.restored = restored  # called when state has been written
+        self.aside: Aside | None = None  # of a rule that has evaluation weights
 
     def _trackable_children(self, *_: Any, **__: Any) -> dict[str, Any]:
         return {"layout": self.layout, "by_name": self.kept}
@@ -214,6 +219,8 @@ class Saved(tf.Module):
         waits = self.contents is None and found.layout["state"] is not None
         plan = None if self.contents is None else self.plan(found, self.contents)
         kept = found.layout["state"] or {}
+        if self.aside is not None:
+            self.aside.forget()
         for name in self.by_name.keys() & found.values.keys() - kept.keys():
             self._write(name, name, found)
         self.pending = found if waits else None

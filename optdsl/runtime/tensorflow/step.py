@@ -8,6 +8,7 @@ from typing import Any
 import tensorflow as tf
 
 from optdsl.runtime.tensorflow.cases import is_lazy
+from optdsl.runtime.tensorflow.evaluation import unless_swapped
 from optdsl.runtime.tensorflow.groups import Group, decays, hypers_of, values_of
 from optdsl.runtime.tensorflow.rows import (
     Rows,
@@ -31,6 +32,7 @@ class Step:
         iterations: tf.Variable,
         fixed: dict[str, Any],
         update: Update,
+        marker: tf.Variable | None = None,
     ) -> None:
         self.rule = update.rule
         self.options = update.options
@@ -40,6 +42,7 @@ class Step:
         self.fixed = fixed
         self.update = update
         self.decays = not self.rule.owns_weight_decay and decays(update.options)
+        self.marker = marker  # of evaluation weights, where the rule has such
         self.function = tf.function(self._run, autograph=False, reduce_retracing=True)
         self.known: dict[tuple[tf.DType, ...], Any] = {}  # traces, by dtypes
 
@@ -73,10 +76,15 @@ class Step:
         pairs = list(zip(grads, self.updated, strict=True))
         checks = [c for grad, state in pairs for c in check_gradient(grad, state.param)]
         with tf.control_dependencies(checks):
-            if self.options["skip_nonfinite"]:
-                self._if_finite(grads, lambda: self._take(pairs, given))
-            else:
-                self._take(pairs, given)
+            unless_swapped(self.marker, lambda: self._checked(pairs, given))
+
+    def _checked(self, pairs: list[Any], given: dict[str, tf.Tensor]) -> None:
+        """The step, unless a gradient is not finite and such steps are skipped."""
+        if self.options["skip_nonfinite"]:
+            grads = [grad for grad, _ in pairs]
+            self._if_finite(grads, lambda: self._take(pairs, given))
+        else:
+            self._take(pairs, given)
 
     def _take(self, pairs: list[Any], given: dict[str, tf.Tensor]) -> None:
         """The step, unless a gradient overflows while it is prepared."""
