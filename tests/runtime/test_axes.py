@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from support.trials import PATHS, agree, trial
+from support.trials import agree, trial
 
 EVERY_AXIS = """\
 optimizer EveryAxis:
@@ -25,16 +25,16 @@ optimizer EveryAxis:
         param     <- param - learning_rate * bounded / size_of_row
 """
 
-SHAPES = [(), (3,), (1, 3), (4, 1), (4, 3), (2, 3, 4), (2, 1, 3, 2)]
+SHAPES = [(), (3,), (4, 1), (2, 3, 4), (2, 1, 3, 2)]
 
 
-@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("path", ["eager", "XLA"])
 def test_dense(path: str) -> None:
     agree(EVERY_AXIS.format(mode="exact"), [trial(shape) for shape in SHAPES], path)
 
 
 @pytest.mark.parametrize("mode", ["exact", "lazy"])
-@pytest.mark.parametrize("kind", ["rows", "rows, then none"])
-def test_rows(kind: str, mode: str) -> None:
-    trials = [trial(shape, kind=kind) for shape in SHAPES if shape and shape[0] > 1]
+def test_rows(mode: str) -> None:
+    kinds = {(3,): "rows", (4, 1): "rows, then none", (2, 3, 4): "rows, then none"}
+    trials = [trial(shape, kind=kind) for shape, kind in kinds.items()]
     agree(EVERY_AXIS.format(mode=mode), trials)

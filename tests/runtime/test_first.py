@@ -55,7 +55,11 @@ def test_on_every_path(path: str, mode: str) -> None:
     agree(COUNTED.format(mode=mode), [trial((4, 3), kind=kind) for kind in kinds], path)
 
 
+MISSING = "ignore:Gradients do not exist"
+
+
 @both
+@pytest.mark.filterwarnings(MISSING)
 def test_a_variable_without_a_gradient_takes_no_step(kind: str) -> None:
     optimizer, given = made(kind), variables(2)
     optimizer.build(given)
@@ -107,6 +111,7 @@ def test_a_lazy_step_without_rows_is_none(kind: str) -> None:
 
 
 @both
+@pytest.mark.filterwarnings(MISSING)
 def test_a_checkpoint_knows_who_has_taken_a_step(kind: str, tmp_path: Path) -> None:
     optimizer, given = made(kind), variables(2)
     optimizer.build(given)
