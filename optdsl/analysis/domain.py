@@ -1,4 +1,4 @@
-"""Whether `/`, `%`, `sqrt`, `log`, `log1p` and `^` stay in their domain, by interval arithmetic.
+"""Whether `/`, `%`, `sqrt`, `log`, `tan` and `^` stay in their domain, by interval arithmetic.
 
 Hyperparameters range over their intervals, `t` over the whole numbers from 1, gradients and
 variables over all finite reals, slots over invariants that are found by a fixpoint from their

@@ -199,22 +199,23 @@ _FUNCTIONS = (
     # A rational function of degree 13 over 6.
     _function("tanh", "x", Typing.REAL, numpy="tanh", interval=iv.tanh, roundings=12),
     _function("cos", "x", Typing.REAL, numpy="cos", interval=_within(-1, 1), slope=1, roundings=8),
+    # What is measured of these, on 200,000 numbers of all magnitudes, is half of it or less.
     _function("sin", "x", Typing.REAL, numpy="sin", interval=_within(-1, 1), slope=1, roundings=8),
     _function("tan", "x", Typing.REAL,
-              numpy="tan", interval=iv.tan, domain=(_AT_A_POLE,), poles=pi / 2, roundings=16),
+              numpy="tan", interval=iv.tan, domain=(_AT_A_POLE,), poles=pi / 2, roundings=8),
     _function("atan2", "y x", Typing.REAL, also=("arctan2",),
               numpy="arctan2", interval=iv.atan2, roundings=12),
     _function("sigmoid", "x", Typing.REAL, also=("expit", "logistic"),
               numpy=_sigmoid, interval=iv.sigmoid, roundings=16),
     _function("softplus", "x", Typing.REAL, numpy=_softplus, interval=iv.softplus, roundings=16),
-    _function("erf", "x", Typing.REAL, numpy=_erf, interval=iv.erf, roundings=16),
+    _function("erf", "x", Typing.REAL, numpy=_erf, interval=iv.erf, roundings=12),
     _function("floor", "x", Typing.REAL, numpy="floor", interval=iv.floor),
     _function("ceil", "x", Typing.REAL, also=("ceiling",), numpy="ceil", interval=iv.ceil),
     # Half to even, as everywhere in IEEE arithmetic.
     _function("round", "x", Typing.REAL, also=("rint",), numpy="rint", interval=iv.round_),
-    # A power of 1/3, which is rounded itself: that counts |log x| / 3 times.
+    # A power of 1/3, which is itself rounded: that counts |log x| / 3 times, up to 30 and 236.
     _function("cbrt", "x", Typing.REAL, also=("cube_root",),
-              numpy="cbrt", interval=iv.cbrt, roundings=64, double_roundings=400),
+              numpy="cbrt", interval=iv.cbrt, roundings=32, double_roundings=300),
     _function("min", "a b", Typing.ARITHMETIC, also=("minimum",),
               numpy="minimum", plain=True, interval=iv.minimum,
               commutative=True, idempotent=True, equals=logic.the_smaller, picks=True),

@@ -145,7 +145,8 @@ ERRORS = (
     ),
     error(
         "bad-axis",
-        """An axis is a whole number from -8 to 7, written as such, or `row` in a reduction. It
+        """An axis is a whole number from -8 to 7, written as such. In a reduction it may also be
+        `row`, `column` or `but(k)`: all axes but the first, the last, or axis k. It
         cannot be computed, because the shape of every value is known before anything runs.""",
         """
         hyper k: int = 0

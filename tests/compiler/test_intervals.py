@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import decimal
 import math
+from collections.abc import Callable
 from decimal import Decimal
 from fractions import Fraction
 from math import inf
@@ -60,6 +61,8 @@ _RATIONAL_OF_ONE = {
     "abs": abs,
     "sign": lambda x: Fraction((x > 0) - (x < 0)),
     "floor": lambda x: Fraction(math.floor(x)),
+    "ceil": lambda x: Fraction(math.ceil(x)),
+    "round": lambda x: Fraction(round(x)),
     "real": lambda x: x,
 }
 
@@ -80,6 +83,33 @@ def test_clip(
     assert _holds(result, Fraction(max(min(a, c), b)))
 
 
+_PI = Decimal("3.14159265358979323846264338327950288419716939937510582097494459")
+
+
+def _series(x: Decimal, first: Decimal, ratio: Callable[[int], Decimal]) -> Decimal:
+    """`first`, and terms that are each `ratio` times x^2 times the one before."""
+    term, total = first, first
+    for n in range(1, 200):
+        term = _DIGITS.multiply(_DIGITS.multiply(term, _DIGITS.multiply(x, x)), ratio(n))
+        total = _DIGITS.add(total, term)
+    return total
+
+
+def _quotient(top: int, bottom: int) -> Decimal:
+    return _DIGITS.divide(Decimal(top), Decimal(bottom))
+
+
+def _erf(x: Decimal) -> Decimal:
+    start = _DIGITS.divide(2 * x, _PI.sqrt(_DIGITS))
+    return _series(x, start, lambda n: _quotient(1 - 2 * n, n * (2 * n + 1)))
+
+
+def _tan(x: Decimal) -> Decimal:
+    sine = _series(x, x, lambda n: _quotient(-1, 2 * n * (2 * n + 1)))
+    cosine = _series(x, Decimal(1), lambda n: _quotient(-1, 2 * n * (2 * n - 1)))
+    return _DIGITS.divide(sine, cosine)
+
+
 _DECIMAL = {
     "sqrt": (lambda x: x.sqrt(_DIGITS), lambda a: a >= 0),
     "exp": (lambda x: x.exp(_DIGITS), math.isfinite),
@@ -92,6 +122,14 @@ _DECIMAL = {
         ),
         math.isfinite,
     ),
+    "sigmoid": (lambda x: _DIGITS.divide(1, _DIGITS.add(1, (-x).exp(_DIGITS))), math.isfinite),
+    "softplus": (lambda x: _DIGITS.add(1, x.exp(_DIGITS)).ln(_DIGITS), math.isfinite),
+    "cbrt": (
+        lambda x: _DIGITS.power(abs(x), _quotient(1, 3)).copy_sign(x),
+        math.isfinite,
+    ),
+    "erf": (_erf, lambda a: abs(a) < 4),
+    "tan": (_tan, lambda a: abs(a) < math.pi / 2),
 }
 
 
@@ -182,6 +220,18 @@ def _of(text: str) -> Interval:
         ("log1p", ["[0, inf)"], "[0, inf)"),
         ("expm1", ["(-inf, 0)"], "(-1, 0)"),
         ("tanh", ["[0, inf)"], "[0, 1)"),
+        ("sigmoid", ["(-inf, inf)"], "(0, 1)"),
+        ("sigmoid", ["[0, inf)"], "[0.5, 1)"),
+        ("softplus", ["(-inf, inf)"], "(0, inf)"),
+        ("erf", ["[0, inf)"], "[0, 1)"),
+        ("cbrt", ["(-8, 27]"], "(-2, 3]"),
+        ("tan", ["[0, 2]"], "(-inf, inf)"),
+        ("tan", ["(0, 0.5]"], f"(0, {math.tan(0.5):g})"),
+        ("sin", ["(-inf, inf)"], "[-1, 1]"),
+        ("atan2", ["(0, 1]", "(-inf, inf)"], f"(0, {math.pi:g}]"),
+        ("atan2", ["[0, 1]", "(0, 1]"], f"[0, {math.pi / 2:g}]"),
+        ("ceil", ["(0.5, 2]"], "[1, 2]"),
+        ("round", ["(0.5, 2.5]"], "[0, 2]"),
         ("max", ["(0, 1)", "[1, 2)"], "[1, 2)"),
         ("min", ["(0, 1)", "[0, 2)"], "[0, 1)"),
         ("abs", ["(-3, 2]"], "[0, 3)"),

@@ -27,7 +27,8 @@ RULES, WRONG = _texts("specs"), _texts("tests/cases/invalid")
 WORD = re.compile(r'"""[\s\S]*?"""|"[^"\n]*"|[A-Za-z_]\w*|[0-9.]+(?:e[+-]?\d+)?|<-|[<>=!]=|\n|\S')
 NAME = re.compile(r"[A-Za-z_]\w*")
 VALUE = re.compile(r"\b[A-Za-z_]\w*\b(?! *(<-|=[^=]|:|\())")
-NAMES = """grad param t rank rows cols size inf pi true false abs sign sqrt exp log log1p expm1 tanh
+NAMES = """grad param t rank rows cols size first length inf pi true false abs sign sqrt exp log
+    log1p expm1 tanh sin tan atan2 sigmoid softplus erf ceil round cbrt keep but column
     floor min max clip where is_finite sum mean norm amax amin any all old axis row scalar reduced
     total square global int bool m v learning_rate beta_1 epsilon f g""".split()
 NUMBERS = "0 1 2 -1 0.5 1e-3 1e308 1e-308 1e999 7 64 9999999999999999999 0.999 3.0".split()

@@ -37,7 +37,7 @@ class _Writer:
             Size.LITERAL: words.LITERALS,
             Size.STEP: words.PER_STEP,
             Size.VARIABLE: words.DIMS,
-            **dict.fromkeys((Size.ROW, Size.REDUCED), ()),
+            **dict.fromkeys((Size.ROW, Size.REDUCED, Size.KEEP), ()),
             Size.TENSOR: ("grad", "param", "old(param)"),
         }
         for slot, size in slots.items():
@@ -51,7 +51,7 @@ class _Writer:
             **dict.fromkeys(Size, ()),
             Size.LITERAL: ("true", "false"),
             Size.STEP: ("flag", "off", "t > 2", "t % 2 == 0", "lr * t > 0.25"),
-            Size.VARIABLE: ("rank >= 2", "rows > 3 or cols == 1"),
+            Size.VARIABLE: ("rank >= 2", "rows > 3 or cols == 1", "first"),
         }
 
     # --- choices
@@ -114,8 +114,11 @@ class _Writer:
                 return ("", ", axis=row")
             case Size.REDUCED:
                 return ("", own)
+            case Size.KEEP:
+                return ("", f", axis=but({self.axis})")
             case Size.TENSOR:
-                return ("", ", axis=row", ", axis=0", ", axis=1", ", axis=-1", ", axis=-2")
+                several = (", axis=row", ", axis=column", ", axis=but(1)", ", axis=but(-2)")
+                return ("", *several, ", axis=0", ", axis=1", ", axis=-1", ", axis=-2")
             case _:
                 return ("",)
 

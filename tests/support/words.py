@@ -24,7 +24,7 @@ MACROS = """\
 class Size(IntEnum):
     """How large a value is at most. A value of a size fits wherever one of a larger size does.
 
-    But for ROW and REDUCED, of which neither fits the other.
+    But for ROW, REDUCED and KEEP, of which none fits another.
     """
 
     LITERAL = 0
@@ -32,10 +32,12 @@ class Size(IntEnum):
     VARIABLE = 2
     ROW = 3
     REDUCED = 4
-    TENSOR = 5
+    KEEP = 5
+    TENSOR = 6
 
     def fits(self, other: Size) -> bool:
-        return self == other or (self < other and (self, other) != (Size.ROW, Size.REDUCED))
+        partial = {Size.ROW, Size.REDUCED, Size.KEEP}
+        return self == other or (self < other and not {self, other} <= partial)
 
     def joined(self, other: Size) -> Size:
         """The size of an operation on both."""
@@ -47,6 +49,7 @@ SHAPES = {
     Size.VARIABLE: ": scalar",
     Size.ROW: ": row",
     Size.REDUCED: ": reduced({axis})",
+    Size.KEEP: ": keep({axis})",
     Size.TENSOR: "",
 }
 NAMES = [
@@ -60,7 +63,7 @@ NAMES = [
 LITERALS = ("0", "1", "2", "0.1", "0.5", "pi", "3e-2")
 HYPERS = ("lr", "decay", "k", "n", "2", "0.5", "pi")
 PER_STEP = (*HYPERS, "t", "(t % 3)", "(1 - decay^t)", "lr / t")
-DIMS = ("rank", "rows", "cols", "size")
+DIMS = ("rank", "rows", "cols", "size", "length(0)", "length(-2)")
 WHOLE = ("k", "n", "2", "-k % 3", "min(k, 2)", "sign(n)")
 WHOLE_PER_STEP = (*WHOLE, "t", "t - k", "sign(t - 2)")
 WHOLE_TWO = ("({} + {})", "({} - {})", "min({}, {})", "max({}, {})", "{} % (abs({}) + 1)")
@@ -69,6 +72,16 @@ ONE = (
     "abs({})",
     "sign({})",
     "floor({})",
+    "ceil({})",
+    "round({})",
+    "sin({})",
+    "cos({})",
+    "tan(tanh({}))",
+    "atan2({}, 2)",
+    "sigmoid({})",
+    "softplus({})",
+    "erf({})",
+    "cbrt({})",
     "tanh({})",
     "sqrt(abs({}))",
     "log(abs({}) + 1)",
@@ -100,6 +113,7 @@ TWO = (
     "{} % (abs({}) + 1)",
     "min({}, {})",
     "max({}, {})",
+    "atan2({}, abs({}) + 1)",
     "mixed({}, {})",
     "clip({}, {}, 0.3)",
     "clip(decay, {}, {})",
