@@ -52,7 +52,19 @@ class Tensor:
     reduced: frozenset[int | str] = frozenset()
 
 
-Shape = PerStep | PerVariable | Tensor
+@record
+class Matrix:
+    """A matrix that is not a `Tensor`: its two sizes are each "rows", "cols" or "1".
+
+    A variable is rows × cols, a vector 1 × cols. What is a tensor too, such as the column means of
+    a variable, is one in every type.
+    """
+
+    first: str
+    second: str
+
+
+Shape = PerStep | PerVariable | Tensor | Matrix
 
 
 @record
@@ -108,7 +120,10 @@ class Old:
 
 @record
 class Call:
-    """An operator or function of `ops.OPS` by name; `axis` only on reductions (None: all axes)."""
+    """An operator or function of `ops.OPS` by name.
+
+    `axis` only on reductions (None: all axes), and on `eye`, which has no `args`.
+    """
 
     op: str
     args: tuple[Expr, ...]
@@ -196,11 +211,12 @@ class SlotShape(Enum):
     SCALAR = "scalar"
     ROW = "row"
     REDUCED = "reduced"
+    SQUARE = "square"
 
 
 @record
 class Slot:
-    """State of one variable; `axis` is set for REDUCED only."""
+    """State of one variable; `axis` is set for REDUCED and SQUARE only, -1 or -2 for SQUARE."""
 
     name: str
     shape: SlotShape
@@ -222,6 +238,9 @@ class Slot:
             case SlotShape.REDUCED:
                 assert self.axis is not None
                 return Type(Kind.REAL, Tensor(frozenset({self.axis})))
+            case SlotShape.SQUARE:
+                side = "rows" if self.axis == -2 else "cols"
+                return Type(Kind.REAL, Matrix(side, side))
 
 
 @record
@@ -230,7 +249,8 @@ class Case:
 
     `condition` says for which: a BOOL that follows from dimensions and from hyperparameters that
     are fixed at construction; None where all are that no case before it takes. `as_matrix` says
-    whether the step sees a variable with all axes but the last folded into one.
+    whether the step sees a variable with all axes but the last folded into one; a step that
+    `uses_matrices` sees a vector as 1 × n, and is for no more than two axes.
     """
 
     name: str
@@ -239,11 +259,12 @@ class Case:
     sparse: str
     condition: Expr | None = None
     as_matrix: bool = False
+    uses_matrices: bool = False
 
     @property
     def needs_all_rows(self) -> bool:
         """Whether a sparse gradient has to be written out: the step is about a matrix."""
-        return self.as_matrix
+        return self.as_matrix or self.uses_matrices
 
 
 @record
@@ -254,6 +275,11 @@ class Optimizer:
     doc: str
     hypers: tuple[Hyper, ...]
     cases: tuple[Case, ...]
+
+
+def is_tensor(shape: Shape) -> bool:
+    """Whether a value may have more than one element."""
+    return isinstance(shape, Tensor | Matrix)
 
 
 # --- walks ---------------------------------------------------------------------------------------

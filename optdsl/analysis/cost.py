@@ -55,5 +55,7 @@ def size(slot: ir.Slot) -> str:
             return "one number per row"
         case ir.SlotShape.REDUCED:
             return f"the variable's size divided by its axis {slot.axis}"
+        case ir.SlotShape.SQUARE:
+            return "rows × rows numbers" if slot.axis == -2 else "cols × cols numbers"
         case _:
             assert_never(slot.shape)

@@ -82,7 +82,7 @@ def _local_rank(axis: int | str | None) -> int:
 def _row_rank(slot: ir.Slot) -> int:
     """The smallest rank for which a slot has its own values for each row; 0 where it never has."""
     match slot.shape:
-        case ir.SlotShape.SCALAR:
+        case ir.SlotShape.SCALAR | ir.SlotShape.SQUARE:
             return 0
         case ir.SlotShape.PARAM | ir.SlotShape.ROW:
             return 1

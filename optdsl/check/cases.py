@@ -8,6 +8,7 @@ from optdsl import ir, syntax
 from optdsl.check.assigned import updates_param
 from optdsl.check.decls import declare_slots, report_reserved, slots_of
 from optdsl.check.expr import infer_whole
+from optdsl.check.matrices import check_axes, uses_matrices
 from optdsl.check.scope import Budget, Names, Place, Reporter, Scope
 from optdsl.check.shapes import describe_kind
 from optdsl.check.step import check_step
@@ -47,7 +48,8 @@ def the_one_case(spec: syntax.Spec, names: Names, report: Reporter, budget: Budg
     scope = Scope(names, report, budget, Place.INITIAL, set())
     slots = tuple(slot for decl in own.slots for slot in slots_of(decl, scope))
     step = _step(own, names, report, budget)
-    return ir.Case("", slots, step, _sparse(own.sparse, report))
+    case = ir.Case("", slots, step, _sparse(own.sparse, report))
+    return _checked(case, own, report)
 
 
 def cases(spec: syntax.Spec, names: Names, report: Reporter, budget: Budget) -> tuple[ir.Case, ...]:
@@ -86,8 +88,7 @@ def _case(
     folded = _is_folded(decl.as_matrix, report)
     mode = _sparse(own.sparse, report)
     case = ir.Case(decl.name.text, (*shared, *slots), step, mode, condition, folded)
-    _check_lazy(case, own, report)
-    return case
+    return _checked(case, own, report)
 
 
 def _check_member(member: syntax.Member, names: Names, report: Reporter) -> None:
@@ -218,8 +219,11 @@ def _step(own: Block, names: Names, report: Reporter, budget: Budget) -> tuple[i
     return check_step(own.steps[0].body, Scope(names, report, budget, Place.STEP, set()))
 
 
-def _check_lazy(case: ir.Case, own: Block, report: Reporter) -> None:
-    """Reports a lazy mode of a step that needs all rows of a variable at once."""
+def _checked(case: ir.Case, own: Block, report: Reporter) -> ir.Case:
+    """The case, with what follows if it uses matrices; reports what does not go with that."""
+    if uses_matrices(case.slots, case.step):
+        case = replace(case, uses_matrices=True)
+        check_axes(case.slots, case.step, report)
     if case.sparse == "lazy" and case.needs_all_rows:
         report.error(
             "bad-argument",
@@ -227,6 +231,7 @@ def _check_lazy(case: ir.Case, own: Block, report: Reporter) -> None:
             "`sparse lazy` updates single rows, and this step needs a whole matrix",
             "leave the line out: a sparse gradient is then written out with zeros",
         )
+    return case
 
 
 def _sparse(decls: tuple[syntax.SparseDecl, ...], report: Reporter) -> str:

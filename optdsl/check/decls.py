@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import inf
 
 from optdsl import ir, syntax
-from optdsl.check.expr import axis_number, check_macro, infer_whole, number
+from optdsl.check.expr import axis_number, check_macro, infer_whole, matrix_axis, number
 from optdsl.check.names import OWNED_BY_KERAS, why_reserved
 from optdsl.check.scope import Budget, Names, Place, Reporter, Scope
 from optdsl.check.shapes import describe_shape, fits, real
@@ -14,7 +14,7 @@ from optdsl.ir import Kind, PerStep, SlotShape, Type
 
 _KINDS = {"int": Kind.INT, "bool": Kind.BOOL}
 _OTHER_KINDS = {"integer": "int", "boolean": "bool", "logical": "bool", "flag": "bool"}
-_LATER_SHAPES = frozenset({"square", "global"})
+_LATER_SHAPES = frozenset({"global"})
 _DEFAULT_OF = {
     Kind.REAL: "a number, such as `0.9` or `1e-3`",
     Kind.INT: "a whole number, such as `5`",
@@ -335,7 +335,7 @@ def _slot_shape(
             f"there is no shape `{name}`",
             f"did you mean `{meant}`?"
             if meant
-            else "the shapes are `param`, `scalar`, `row` and `reduced(k)`",
+            else "the shapes are `param`, `scalar`, `row`, `reduced(k)` and `square(k)`",
         )
         return None
     form = known[name]
@@ -345,6 +345,13 @@ def _slot_shape(
             report.error("bad-axis", shape.span, "`reduced` needs an axis", help_)
             return None
         axis = axis_number(shape.axis, report, "`reduced` takes")
+        return None if axis is None else (form, axis)
+    if form is SlotShape.SQUARE:
+        if shape.axis is None:
+            help_ = "write `square(-2)` for rows × rows, `square(-1)` for cols × cols"
+            report.error("bad-axis", shape.span, "`square` needs an axis", help_)
+            return None
+        axis = matrix_axis(shape.axis, report, "`square` takes")
         return None if axis is None else (form, axis)
     if shape.axis is not None:
         help_ = f"write `{name}`, or `reduced(k)` for a tensor without axis k"

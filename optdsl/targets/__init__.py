@@ -38,4 +38,6 @@ class Target:
     """A function of a condition and two functions, of which it calls one."""
     reductions: Mapping[str, str]
     """The runtime's reductions that leave out rows that are padding."""
+    matrices: Mapping[str, str]
+    """Functions of matrices: of the framework, of the runtime, or "" for an operator."""
     template: str

@@ -81,14 +81,15 @@ class Source:
     @property
     def taken(self) -> frozenset[str]:
         """Names that a generated function has, which no name of a specification can be."""
-        return _PARAMETERS | set(HELPERS) | set(self.target.reductions.values())
+        helpers = {*HELPERS, *self.target.reductions.values(), *self.target.matrices.values()}
+        return _PARAMETERS | helpers
 
     def spelled(self, name: str) -> str:
         """A name of the specification in a generated function."""
         return spelled(name, self.taken)
 
 
-HELPERS = ("axes", "expanded", "filled", "reduced")
+HELPERS = ("axes", "blank_matrix", "expanded", "filled", "reduced")
 """Functions of the runtime that generated code calls, besides reductions."""
 
 
@@ -205,6 +206,9 @@ def _initial_form(slot: Slot, writes: Writer) -> Form:
             return lambda text: text
         case SlotShape.PARAM:
             like: Document = "param"
+        case SlotShape.SQUARE:
+            axis = str(slot.axis)
+            like = call(here.helper("blank_matrix"), "param", axis, axis)
         case SlotShape.ROW:
             like = call(here.helper("reduced"), "param", '"row"')
         case SlotShape.REDUCED:

@@ -40,5 +40,16 @@ TENSORFLOW = Target(
         "any": "reduce_any",
         "all": "reduce_all",
     },
+    matrices={
+        "matmul": "",
+        "transpose": "tf.transpose",
+        "diag": "diagonal_column",
+        "eye": "identity_matrix",
+        "inverse_root": "inverse_root",
+        "qr": "orthogonal_factor",
+        "eigenvectors": "eigenvectors",
+        "eigenvalues": "eigenvalues",
+        "sorting": "sorting",
+    },
     template="tensorflow.py.jinja",
 )

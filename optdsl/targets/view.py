@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from optdsl.analysis import Facts
 from optdsl.analysis.sparsity import Sparsity
-from optdsl.ir import Hyper, Kind, Optimizer, Slot, SlotShape
+from optdsl.ir import Hyper, Kind, Optimizer, Slot
 from optdsl.meaning import meaning
 from optdsl.passes.lowering import Lowered, lowered_cases
 from optdsl.targets import Target
@@ -234,13 +234,15 @@ def _case_fields(source: Source, sparse: Sparsity) -> list[Document]:
         fields.append(f'sparse="{case.sparse}"')
     if sparse.touched_rows:
         fields.append(f"rows_suffice={sparse.min_rank}")
-    if case.as_matrix:
+    if case.needs_all_rows:
         fields.append("as_matrix=True")
+    if case.uses_matrices and not case.as_matrix:
+        fields.append("most_rank=2")
     return fields
 
 
 def _shape(slot: Slot) -> str:
-    axis = f"({slot.axis})" if slot.shape is SlotShape.REDUCED else ""
+    axis = "" if slot.axis is None else f"({slot.axis})"
     return f"{slot.shape.value}{axis}"
 
 

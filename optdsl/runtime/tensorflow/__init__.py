@@ -6,6 +6,16 @@ are the base classes; `core` puts hyperparameters, state and compiled steps toge
 
 from optdsl.runtime.tensorflow.hypers import Bool, Int, Number, Rate, Real
 from optdsl.runtime.tensorflow.keras_optimizer import KerasOptimizer, keras_class
+from optdsl.runtime.tensorflow.matrices import (
+    blank_matrix,
+    diagonal_column,
+    eigenvalues,
+    eigenvectors,
+    identity_matrix,
+    inverse_root,
+    orthogonal_factor,
+    sorting,
+)
 from optdsl.runtime.tensorflow.module_optimizer import ModuleOptimizer, module_class
 from optdsl.runtime.tensorflow.options import Options, OptionsWithoutDecay
 from optdsl.runtime.tensorflow.rule import API, Case, Rule, Whole
@@ -38,10 +48,17 @@ __all__ = [
     "Rule",
     "Whole",
     "axes",
+    "blank_matrix",
+    "diagonal_column",
+    "eigenvalues",
+    "eigenvectors",
     "expanded",
     "filled",
+    "identity_matrix",
+    "inverse_root",
     "keras_class",
     "module_class",
+    "orthogonal_factor",
     "reduce_all",
     "reduce_any",
     "reduce_max",
@@ -50,4 +67,5 @@ __all__ = [
     "reduce_norm",
     "reduce_sum",
     "reduced",
+    "sorting",
 ]
