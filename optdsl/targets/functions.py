@@ -206,6 +206,8 @@ def _initial_form(slot: Slot, writes: Writer) -> Form:
             return lambda text: text
         case SlotShape.PARAM:
             like: Document = "param"
+        case SlotShape.SQUARE if slot.initial.type == slot.type:
+            return lambda text: text
         case SlotShape.SQUARE:
             axis = str(slot.axis)
             like = call(here.helper("blank_matrix"), "param", axis, axis)

@@ -121,7 +121,7 @@ def _width(expr: Expr, writer: Writer) -> int:
 
 def _shortened(expr: Expr, room: int, writer: Writer) -> tuple[list[Document], Expr]:
     """The expression with parts replaced by names until it fits, and the lines that name them."""
-    if not isinstance(expr, Call):
+    if not isinstance(expr, Call) or not expr.args:
         return [], expr
     before: list[Document] = []
     args: list[Expr] = []
