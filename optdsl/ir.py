@@ -67,7 +67,19 @@ class Tensor:
     reduced: frozenset[Axis] = frozenset()
 
 
-Shape = PerStep | PerVariable | Tensor
+@record
+class Matrix:
+    """A matrix that is not a `Tensor`: its two sizes are each "rows", "cols" or "1".
+
+    A variable is rows × cols, a vector 1 × cols. What is a tensor too, such as the column means of
+    a variable, is one in every type.
+    """
+
+    first: str
+    second: str
+
+
+Shape = PerStep | PerVariable | Tensor | Matrix
 
 
 @record
@@ -124,7 +136,10 @@ class Old:
 
 @record
 class Call:
-    """An operator or function of `ops.OPS` by name; `axis` only on reductions (None: all axes)."""
+    """An operator or function of `ops.OPS` by name.
+
+    `axis` only on reductions (None: all axes), and on `eye`, which has no `args`.
+    """
 
     op: str
     args: tuple[Expr, ...]
@@ -225,11 +240,12 @@ class SlotShape(Enum):
     ROW = "row"
     REDUCED = "reduced"
     KEEP = "keep"
+    SQUARE = "square"
 
 
 @record
 class Slot:
-    """State of one variable; `axis` is set for REDUCED and KEEP only."""
+    """State of one variable; `axis` is set for REDUCED, KEEP and SQUARE, -1 or -2 for SQUARE."""
 
     name: str
     shape: SlotShape
@@ -254,6 +270,9 @@ class Slot:
             case SlotShape.KEEP:
                 assert self.axis is not None
                 return Type(Kind.REAL, Tensor(frozenset({But(self.axis)})))
+            case SlotShape.SQUARE:
+                side = "rows" if self.axis == -2 else "cols"
+                return Type(Kind.REAL, Matrix(side, side))
 
 
 @record
@@ -262,7 +281,8 @@ class Case:
 
     `condition` says for which: a BOOL that follows from dimensions and from hyperparameters that
     are fixed at construction; None where all are that no case before it takes. `as_matrix` says
-    whether the step sees a variable with all axes but the last folded into one. `evaluation` are
+    whether the step sees a variable with all axes but the last folded into one; a step that
+    `uses_matrices` sees a vector as 1 × n, and is for no more than two axes. `evaluation` are
     statements that update `param` alone: what it is while a model is evaluated.
     """
 
@@ -273,11 +293,12 @@ class Case:
     condition: Expr | None = None
     as_matrix: bool = False
     evaluation: tuple[Stmt, ...] = ()
+    uses_matrices: bool = False
 
     @property
     def needs_all_rows(self) -> bool:
         """Whether a sparse gradient has to be written out: the step is about a matrix."""
-        return self.as_matrix
+        return self.as_matrix or self.uses_matrices
 
 
 @record
@@ -305,6 +326,11 @@ class Optimizer:
     doc: str
     hypers: tuple[Hyper, ...]
     cases: tuple[Case, ...]
+
+
+def is_tensor(shape: Shape) -> bool:
+    """Whether a value may have more than one element."""
+    return isinstance(shape, Tensor | Matrix)
 
 
 # --- axes ----------------------------------------------------------------------------------------

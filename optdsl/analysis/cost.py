@@ -57,5 +57,7 @@ def size(slot: ir.Slot) -> str:
             return f"the variable's size divided by its axis {slot.axis}"
         case ir.SlotShape.KEEP:
             return f"one number per index of axis {slot.axis}"
+        case ir.SlotShape.SQUARE:
+            return "rows × rows numbers" if slot.axis == -2 else "cols × cols numbers"
         case _:
             assert_never(slot.shape)

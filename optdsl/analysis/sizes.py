@@ -11,7 +11,7 @@ from collections.abc import Set as AbstractSet
 
 from optdsl import ir
 from optdsl.ir import Call, Expr, Let, Ref, Role, Stmt, Tensor
-from optdsl.ops import OPS
+from optdsl.ops import OPS, Typing
 
 
 def is_sized(expr: Expr, sized: AbstractSet[str]) -> bool:
@@ -19,6 +19,8 @@ def is_sized(expr: Expr, sized: AbstractSet[str]) -> bool:
     match expr:
         case Ref(name, Role.LOCAL) if isinstance(expr.type.shape, Tensor):
             return name in sized
+        case Call(op) if OPS[op].typing is Typing.MATRIX:
+            return True
         case Call(op, (arg,)) if OPS[op].reduces:
             return is_sized(arg, sized)
         case Call(_, args) if isinstance(expr.type.shape, Tensor):

@@ -86,7 +86,7 @@ def _local_rank(axis: ir.Axis | None) -> int:
 def _row_rank(slot: ir.Slot) -> int:
     """The smallest rank for which a slot has its own values for each row; 0 where it never has."""
     match slot.shape:
-        case ir.SlotShape.SCALAR:
+        case ir.SlotShape.SCALAR | ir.SlotShape.SQUARE:
             return 0
         case ir.SlotShape.KEEP:
             return 1 if slot.axis == 0 else 0

@@ -198,7 +198,7 @@ class _Builder:
         if context not in self.outer:
             own = self.contexts[context]
             parent = self.for_reduction(own.parent)
-            if isinstance(self.nodes[own.condition].type.shape, ir.Tensor):
+            if ir.is_tensor(self.nodes[own.condition].type.shape):
                 self.outer[context] = parent
             elif parent == own.parent:
                 self.outer[context] = context
@@ -212,7 +212,7 @@ class _Builder:
         if node in self.touched[context] or (context, node) in self.done:
             return True
         known = self.nodes[node]
-        narrowed = known.op in OPS and known.op != "where" and not OPS[known.op].reduces
+        narrowed = known.op in OPS and known.op != "where" and not OPS[known.op].mixes
         if not narrowed or depth == _DEEPEST_REFRESH or self.fuel == 0:
             return False
         self.fuel -= 1
@@ -316,13 +316,13 @@ class _Builder:
             condition = self.lower(expr.args[0], context, env)
             yes, no = self.enter(context, condition, True), self.enter(context, condition, False)
             inside = (context, yes, no)
-        elif OPS[expr.op].reduces:
-            inside = (self.for_reduction(context),)
+        elif OPS[expr.op].mixes:
+            inside = (self.for_reduction(context),) * len(expr.args)
         args = tuple(
             self.lower(arg, where, env) for arg, where in zip(expr.args, inside, strict=True)
         )
-        literal = self.nodes[args[0]]
-        if expr.op == "real" and literal.op == "const":
+        literal = self.nodes[args[0]] if args else None
+        if literal and expr.op == "real" and literal.op == "const":
             assert isinstance(literal.data, int | float)
             return self.const(float(literal.data), expr.type)
         node = self.number(Node(expr.op, args, expr.axis, expr.type))

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import assert_never
 
 from optdsl import ir, syntax
+from optdsl.check.matrices import matrix_call, report_apart
 from optdsl.check.scope import Scope
-from optdsl.check.shapes import broadcast, describe_kind, describe_shape, real, reduce
+from optdsl.check.shapes import agree, broadcast, describe_kind, describe_shape, real, reduce
 from optdsl.format import format_expr
-from optdsl.ir import Kind, Tensor, Type
+from optdsl.ir import Kind, Matrix, Tensor, Type
 from optdsl.ops import Op, Typing
 from optdsl.source import Span
 
@@ -68,10 +69,15 @@ def apply(
             args, kind = (args[0], *chosen), chosen[0].type.kind
         case Typing.REDUCE_REAL | Typing.REDUCE_BOOL:
             return _reduction(op, written, args, axis, span, scope)
+        case Typing.MATRIX:
+            return matrix_call(op, written, args, span, scope)
         case _:
             assert_never(op.typing)
     shape = args[0].type.shape
     for arg in args[1:]:
+        if not agree(shape, arg.type.shape):
+            report_apart(called(op), shape, arg.type.shape, span, scope)
+            return None
         shape = broadcast(shape, arg.type.shape)
     return ir.Call(op.name, args, None, Type(kind, shape), span)
 
@@ -87,7 +93,7 @@ def _reduction(
     boolean = op.typing is Typing.REDUCE_BOOL
     kinds_right = (_booleans if boolean else _numbers)(op, written, args, scope)
     shape = args[0].type.shape
-    if not isinstance(shape, Tensor):
+    if not isinstance(shape, Tensor | Matrix):
         scope.error(
             "shape-mismatch",
             written[0].span,

@@ -9,6 +9,7 @@ from optdsl.check.assigned import updates_param
 from optdsl.check.decls import declare_slots, report_reserved, slots_of
 from optdsl.check.evaluation import evaluation
 from optdsl.check.expr import infer_whole
+from optdsl.check.matrices import check_axes, uses_matrices
 from optdsl.check.paths import not_updated
 from optdsl.check.scope import Budget, Names, Place, Reporter, Scope
 from optdsl.check.shapes import describe_kind
@@ -53,7 +54,8 @@ def the_one_case(spec: syntax.Spec, names: Names, report: Reporter, budget: Budg
     slots = tuple(slot for decl in own.slots for slot in slots_of(decl, scope))
     step = _step(own, names, report, budget)
     weights = evaluation(own.evals, Scope(names, report, budget, Place.EVAL, set()))
-    return ir.Case("", slots, step, _sparse(own.sparse, report), evaluation=weights)
+    case = ir.Case("", slots, step, _sparse(own.sparse, report), evaluation=weights)
+    return _checked(case, own, report)
 
 
 def cases(spec: syntax.Spec, names: Names, report: Reporter, budget: Budget) -> tuple[ir.Case, ...]:
@@ -94,8 +96,7 @@ def _case(
     mode = _sparse(own.sparse, report)
     weights = evaluation(own.evals, Scope(inside, report, budget, Place.EVAL, set()))
     case = ir.Case(decl.name.text, (*shared, *slots), step, mode, condition, folded, weights)
-    _check_lazy(case, own, report)
-    return case
+    return _checked(case, own, report)
 
 
 def _check_member(member: syntax.Member, names: Names, report: Reporter) -> None:
@@ -221,8 +222,11 @@ def _step(own: Block, names: Names, report: Reporter, budget: Budget) -> tuple[i
     return check_step(own.steps[0].body, Scope(names, report, budget, Place.STEP, set()))
 
 
-def _check_lazy(case: ir.Case, own: Block, report: Reporter) -> None:
-    """Reports a lazy mode of a step that needs all rows of a variable at once."""
+def _checked(case: ir.Case, own: Block, report: Reporter) -> ir.Case:
+    """The case, with what follows if it uses matrices; reports what does not go with that."""
+    if uses_matrices(case.slots, case.step):
+        case = replace(case, uses_matrices=True)
+        check_axes(case.slots, case.step, report)
     if case.sparse == "lazy" and case.needs_all_rows:
         report.error(
             "bad-argument",
@@ -230,6 +234,7 @@ def _check_lazy(case: ir.Case, own: Block, report: Reporter) -> None:
             "`sparse lazy` updates single rows, and this step needs a whole matrix",
             "leave the line out: a sparse gradient is then written out with zeros",
         )
+    return case
 
 
 def _sparse(decls: tuple[syntax.SparseDecl, ...], report: Reporter) -> str:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from optdsl import ir, syntax
-from optdsl.check.expr import axis_number, check_macro, infer_whole
+from optdsl.check.expr import axis_number, check_macro, infer_whole, matrix_axis
 from optdsl.check.names import OWNED_BY_KERAS, why_reserved
 from optdsl.check.scope import Budget, Names, Place, Reporter, Scope
 from optdsl.check.shapes import describe_shape, fits, real
 from optdsl.ir import Kind, PerStep, SlotShape, Type
 
 KINDS = {"int": Kind.INT, "bool": Kind.BOOL}
-_LATER_SHAPES = frozenset({"square", "global"})
+_LATER_SHAPES = frozenset({"global"})
 _WITH_AXIS = {
     SlotShape.REDUCED: "the axis that is kept with size 1",
     SlotShape.KEEP: "the only axis that keeps its size",
@@ -164,7 +164,7 @@ def _slot_shape(
             f"there is no shape `{name}`",
             f"did you mean `{meant}`?"
             if meant
-            else "the shapes are `param`, `scalar`, `row`, `reduced(k)` and `keep(k)`",
+            else "the shapes are `param`, `scalar`, `row`, `reduced(k)`, `keep(k)` and `square(k)`",
         )
         return None
     form = known[name]
@@ -174,6 +174,13 @@ def _slot_shape(
             report.error("bad-axis", shape.span, f"`{name}` needs an axis", help_)
             return None
         axis = axis_number(shape.axis, report, f"`{name}` takes")
+        return None if axis is None else (form, axis)
+    if form is SlotShape.SQUARE:
+        if shape.axis is None:
+            help_ = "write `square(-2)` for rows × rows, `square(-1)` for cols × cols"
+            report.error("bad-axis", shape.span, "`square` needs an axis", help_)
+            return None
+        axis = matrix_axis(shape.axis, report, "`square` takes")
         return None if axis is None else (form, axis)
     if shape.axis is not None:
         help_ = f"write `{name}`, or `reduced(k)` for a tensor without axis k"

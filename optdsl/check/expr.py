@@ -12,6 +12,7 @@ from typing import assert_never
 
 from optdsl import ir, ops, syntax
 from optdsl.check.calls import apply, limits_come_first
+from optdsl.check.matrices import AXES, eye
 from optdsl.check.names import FUNCTIONS, GIVEN
 from optdsl.check.scope import (
     MAX_DEPTH,
@@ -78,9 +79,6 @@ def _infer(expr: syntax.Expr, scope: Scope) -> ir.Expr | None:
         case syntax.Unary(symbol, operand):
             values = (infer(operand, scope),)
             return apply(ops.PREFIX[symbol], (operand,), values, None, expr.span, scope)
-        case syntax.Binary("@"):
-            scope.error("unsupported", expr.span, "the matrix product `@` is not supported yet")
-            return None
         case syntax.Binary(symbol, left, right):
             both = (infer(left, scope), infer(right, scope))
             return apply(ops.INFIX[symbol], (left, right), both, None, expr.span, scope)
@@ -165,6 +163,10 @@ def _call(call: syntax.CallExpr, scope: Scope) -> ir.Expr | None:
         _infer_all(call, scope)
         scope.error("unsupported", call.function.span, f"`{name}` is not supported yet")
         return None
+    if name == "eye":
+        return _eye(call, scope)
+    if name in ops.SHORTHANDS:
+        return _shorthand(call, scope)
     if name not in ops.FUNCTIONS:
         _infer_all(call, scope)
         report_no_function(call, scope)
@@ -177,6 +179,25 @@ def _call(call: syntax.CallExpr, scope: Scope) -> ir.Expr | None:
     if name == "clip" and limits_come_first(call.args, values, call.span, scope):
         return None
     return apply(op, call.args, values, axis, call.span, scope)
+
+
+def _eye(call: syntax.CallExpr, scope: Scope) -> ir.Expr | None:
+    """`eye(k)`: its argument is an axis, not a value."""
+    if _has_keywords(call, ("k",), scope) or not _counts(call, ("k",), False, scope):
+        return None
+    axis = matrix_axis(call.args[0], scope.report, "`eye` takes")
+    return None if axis is None else eye(axis, call.span)
+
+
+def _shorthand(call: syntax.CallExpr, scope: Scope) -> ir.Expr | None:
+    """`dot(x, y)` is the sum of the products, `trace(x)` that of the diagonal."""
+    params = ops.SHORTHANDS[call.function.text]
+    values = _infer_all(call, scope)
+    if _has_keywords(call, params, scope) or not _counts(call, params, False, scope):
+        return None
+    inner = ops.OPS["diag" if call.function.text == "trace" else "mul"]
+    each = apply(inner, call.args, values, None, call.span, scope)
+    return apply(ops.OPS["sum"], (call,), (each,), None, call.span, scope)
 
 
 def _infer_all(call: syntax.CallExpr, scope: Scope) -> tuple[ir.Expr | None, ...]:
@@ -325,6 +346,20 @@ def axis_number(expr: syntax.Expr, report: Reporter, who: str, other: str = "") 
         expr.span,
         f"{who} a whole number from -8 to 7{other}",
         help="axis 0 is the first, -1 the last; it is written as a number, not computed",
+    )
+    return None
+
+
+def matrix_axis(expr: syntax.Expr, report: Reporter, who: str) -> int | None:
+    """An axis of a matrix, counted from the end; None, reported, for anything else."""
+    axis = axis_number(expr, report, who)
+    if axis is None or axis in AXES:
+        return axis
+    report.error(
+        "bad-axis",
+        expr.span,
+        f"{who} -1 or -2: a matrix has two axes, counted from the end",
+        "-2 stands for `rows`, -1 for `cols`",
     )
     return None
 

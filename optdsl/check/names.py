@@ -23,7 +23,7 @@ GIVEN: dict[str, tuple[ir.Role, ir.Type]] = {
 
 CONSTANTS = frozenset("inf pi true false".split())
 
-FUNCTIONS = frozenset(ops.FUNCTIONS) | ops.PLANNED_FUNCTIONS | {"old", "length"}
+FUNCTIONS = frozenset(ops.FUNCTIONS) | ops.PLANNED_FUNCTIONS | {"old", "length", *ops.SHORTHANDS}
 
 KEYWORDS = frozenset(
     """and as assert async await break class continue def del elif else except finally for from

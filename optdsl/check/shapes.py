@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import assert_never
 
 from optdsl import ir
-from optdsl.ir import Axis, Kind, PerStep, PerVariable, Shape, Tensor, Type
+from optdsl.ir import Axis, Kind, Matrix, PerStep, PerVariable, Shape, Tensor, Type
 from optdsl.records import replace
 
 
@@ -30,6 +30,40 @@ def _differ(one: int, other: int) -> bool:
     return one != other and (one < 0) == (other < 0)
 
 
+def matrix_of(shape: Tensor | Matrix) -> Matrix:
+    """A tensor as a matrix of `rows` × `cols`, where it is not reduced.
+
+    In a step that uses matrices, axes are counted from the end: another check makes sure of that.
+    """
+    if isinstance(shape, Matrix):
+        return shape
+    return Matrix("1" if -2 in shape.reduced else "rows", "1" if -1 in shape.reduced else "cols")
+
+
+def of_matrix(first: str, second: str) -> Shape:
+    """A matrix of two sizes; a tensor, if it is one."""
+    if first == "cols" or second == "rows":
+        return Matrix(first, second)
+    sizes = {-2: first, -1: second}
+    return Tensor(frozenset(axis for axis, size in sizes.items() if size == "1"))
+
+
+def agree(left: Shape, right: Shape) -> bool:
+    """Whether two shapes broadcast: those of matrices may not."""
+    match left, right:
+        case (Tensor(), Tensor()):
+            return True
+        case (Tensor() | Matrix() as a, Tensor() | Matrix() as b):
+            return all(x == y or "1" in (x, y) for x, y in _pairs(a, b))
+        case _:
+            return True
+
+
+def _pairs(left: Tensor | Matrix, right: Tensor | Matrix) -> tuple[tuple[str, str], ...]:
+    a, b = matrix_of(left), matrix_of(right)
+    return (a.first, b.first), (a.second, b.second)
+
+
 def broadcast(left: Shape, right: Shape) -> Shape:
     """The shape of an elementwise operation: an axis stays where either operand has it."""
     match left, right:
@@ -40,6 +74,8 @@ def broadcast(left: Shape, right: Shape) -> Shape:
         case (Tensor(a), Tensor(b)):
             both = {axis for axis in a if covers(b, axis)} | {axis for axis in b if covers(a, axis)}
             return Tensor(frozenset(both))
+        case (Tensor() | Matrix(), Tensor() | Matrix()):
+            return of_matrix(*(b if a == "1" else a for a, b in _pairs(left, right)))
         case _:
             raise AssertionError(f"not shapes: {left}, {right}")
 
@@ -50,15 +86,26 @@ def fits(value: Shape, target: Shape) -> bool:
         case PerStep():
             return isinstance(value, PerStep)
         case PerVariable():
-            return not isinstance(value, Tensor)
+            return not ir.is_tensor(value)
+        case Tensor() | Matrix() if isinstance(value, Matrix) or (
+            isinstance(target, Matrix) and isinstance(value, Tensor)
+        ):
+            return all(a in (b, "1") for a, b in _pairs(value, target))
+        case Matrix():
+            return True
         case Tensor(reduced):
             return not isinstance(value, Tensor) or all(covers(value.reduced, a) for a in reduced)
         case _:
             assert_never(target)
 
 
-def reduce(shape: Tensor, axis: Axis | None) -> Shape:
+def reduce(shape: Tensor | Matrix, axis: Axis | None) -> Shape:
     """The shape after a reduction over one axis, or over all (None)."""
+    if isinstance(shape, Matrix) and axis is not None:
+        first, second = shape.first, shape.second
+        return of_matrix("1" if axis == -2 else first, "1" if axis == -1 else second)
+    if isinstance(shape, Matrix):
+        return PerVariable()
     return PerVariable() if axis is None else Tensor(shape.reduced | {axis})
 
 
@@ -109,6 +156,8 @@ def describe_shape(shape: Shape) -> str:
             return "one value per step"
         case PerVariable():
             return "one value per variable"
+        case Matrix(first, second):
+            return f"a matrix of {first} × {second}"
         case Tensor(reduced):
             if not reduced:
                 return "a tensor as large as the variable"

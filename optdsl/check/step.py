@@ -9,11 +9,12 @@ from optdsl import ir, syntax
 from optdsl.check.assigned import assigned, updated_in_repeats
 from optdsl.check.decls import report_reserved
 from optdsl.check.expr import infer_whole
+from optdsl.check.matrices import report_apart
 from optdsl.check.names import GIVEN
 from optdsl.check.scope import Place, Scope, meant_by
-from optdsl.check.shapes import broadcast, describe_kind, describe_shape, fits, join, real
+from optdsl.check.shapes import agree, broadcast, describe_kind, describe_shape, fits, join, real
 from optdsl.format import format_statement
-from optdsl.ir import Kind, PerStep, PerVariable, Tensor, Type
+from optdsl.ir import Kind, Matrix, PerStep, PerVariable, Tensor, Type
 from optdsl.records import replace
 from optdsl.source import Span
 
@@ -207,6 +208,9 @@ def _update(statement: syntax.Update, flow: Flow, attempt: Attempt) -> ir.Set | 
 
 def _how_to_reduce(target: Type) -> str:
     match target.shape:
+        case Matrix(first, _):
+            product = "x @ transpose(x)" if first == "rows" else "transpose(x) @ x"
+            return f"of a tensor `x`, `{product}` is such a matrix"
         case Tensor(reduced):
             axis = next(iter(reduced), None)  # a slot has at most one
             return f"reduce it along that axis, for example with `mean(…, axis={axis})`"
@@ -338,6 +342,10 @@ def _join(
     """The type of a local that both branches assign."""
     if left is None or right is None:
         return None
+    if not agree(left.shape, right.shape):
+        what = f"after this `when`, `{name}` would be"
+        report_apart(what, left.shape, right.shape, statement.condition.span, attempt.scope)
+        return None
     joined = join(left, right)
     if joined is None:
         attempt.scope.error(
@@ -365,7 +373,7 @@ def _condition(expr: syntax.Expr, flow: Flow, attempt: Attempt) -> ir.Expr | Non
             "compare it with something, for example `when t == 1:`",
         )
         return None
-    if isinstance(condition.type.shape, Tensor):
+    if ir.is_tensor(condition.type.shape):
         attempt.scope.error(
             "shape-mismatch",
             expr.span,

@@ -276,6 +276,8 @@ def _surface_call(
             return syntax.Unary(known.symbol, args[0], span)
         case Form.FUNCTION:
             where: syntax.Expr = syntax.Name(str(axis), span)
+            if op == "eye":
+                return syntax.CallExpr(syntax.Ident(op, span), (where,), (), span)
             keyword = syntax.Keyword(syntax.Ident("axis", span), where, span)
             keywords = () if axis is None else (keyword,)
             return syntax.CallExpr(syntax.Ident(op, span), args, keywords, span)

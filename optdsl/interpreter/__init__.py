@@ -92,6 +92,8 @@ class Reference:
         start = exact(param)
         shape = start.value.shape
         case = self.case_of(shape)
+        if case.uses_matrices and not case.as_matrix and len(shape) > 2:
+            raise ValueError(f"a step that uses matrices takes rank 2 at most, not {len(shape)}")
         seen = _folded(start, case)
         frame = Frame(self._hypers_at(0), 0, seen.value.shape, form, seen, rounded(seen, form))
         with np.errstate(all="ignore"):
@@ -239,7 +241,7 @@ def _folded(x: Bounded, case: ir.Case) -> Bounded:
 
 
 def _reshaped(x: Bounded, shape: tuple[int, ...], case: ir.Case) -> Bounded:
-    return x.map(lambda part: part.reshape(shape)) if case.as_matrix else x
+    return x.map(lambda part: part.reshape(shape)) if case.needs_all_rows else x
 
 
 def _as_held(slot: ir.Slot, x: Bounded, case: ir.Case) -> Bounded:

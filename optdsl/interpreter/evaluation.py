@@ -19,6 +19,7 @@ from optdsl.interpreter.enclosures import (
     reduce,
     select,
 )
+from optdsl.interpreter.matrices import matrix
 from optdsl.ops import OPS, Typing
 
 
@@ -66,7 +67,8 @@ def computed(default: ir.Expr, hypers: dict[str, Value]) -> Bounded:
 def initial(slot: ir.Slot, frame: Frame) -> Bounded:
     """The value of a slot before the first step."""
     value = _number(slot.initial, frame)
-    return _fit(value, slot.initial.type, slot_shape(slot, frame.shape), frame.form)
+    shape = slot_shape(slot, frame.param.value.shape)
+    return _fit(value, slot.initial.type, shape, frame.form)
 
 
 def _fit(value: Value, kind: ir.Type, shape: tuple[int, ...], form: Format) -> Bounded:
@@ -104,8 +106,8 @@ def execute(statements: tuple[ir.Stmt, ...], frame: Frame) -> None:
 def _bound(statement: ir.Let, frame: Frame) -> Value:
     """The value of a local; of one that changes from round to round, in the full shape."""
     value, shape = _evaluate(statement.value, frame), statement.value.type.shape
-    if statement.name in frame.changing and isinstance(shape, ir.Tensor):
-        return _expanded(value, _tensor_shape(shape, frame.param.value.shape))
+    if statement.name in frame.changing and ir.is_tensor(shape):
+        return _expanded(value, _shape(shape, frame.param.value.shape))
     return value
 
 
@@ -144,8 +146,8 @@ def _branch(statement: ir.If, frame: Frame) -> None:
         frame.locals[name] = select(condition, then.locals[name], orelse.locals[name])
     for name, kind in statement.joins:
         joined = select(condition, then.locals[name], orelse.locals[name])
-        if isinstance(kind.shape, ir.Tensor):  # not only as large as the branch that was taken
-            joined = _expanded(joined, _tensor_shape(kind.shape, frame.param.value.shape))
+        if ir.is_tensor(kind.shape):  # not only as large as the branch that was taken
+            joined = _expanded(joined, _shape(kind.shape, frame.param.value.shape))
         outside = isinstance(kind.shape, ir.PerStep) or kind.kind is not ir.Kind.REAL
         frame.locals[name] = joined if outside else _rounded(joined, frame.form)
 
@@ -246,6 +248,8 @@ def _call(call: ir.Call, frame: Frame) -> Value:
             return is_finite(numbers[0])
         case Typing.CONVERT:
             return rounded(numbers[0], form)
+        case Typing.MATRIX:
+            return matrix(call, numbers, frame.param.value.shape, form)
         case Typing.ARITHMETIC | Typing.SAME_KIND | Typing.REAL:
             whole = call.type.kind is ir.Kind.INT
             return enclosed(call.op, numbers) if whole else arithmetic(call.op, numbers, form)
@@ -270,8 +274,21 @@ def _reduction(call: ir.Call, x: Value, form: Format) -> Value:
 
 def slot_shape(slot: ir.Slot, shape: tuple[int, ...]) -> tuple[int, ...]:
     """The shape of a slot of a variable that has `shape`."""
-    kind = slot.type.shape
-    return _tensor_shape(kind, shape) if isinstance(kind, ir.Tensor) else ()
+    return _shape(slot.type.shape, shape)
+
+
+def _shape(kind: ir.Shape, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape of a value of a variable that has `shape`."""
+    match kind:
+        case ir.PerStep() | ir.PerVariable():
+            return ()
+        case ir.Matrix(first, second):
+            sizes = {"rows": shape[0], "cols": shape[-1], "1": 1}
+            return sizes[first], sizes[second]
+        case ir.Tensor():
+            return _tensor_shape(kind, shape)
+        case _:
+            assert_never(kind)
 
 
 def _tensor_shape(kind: ir.Tensor, shape: tuple[int, ...]) -> tuple[int, ...]:

@@ -14,6 +14,7 @@ __all__ = [
     "OPS",
     "PLANNED_FUNCTIONS",
     "PREFIX",
+    "SHORTHANDS",
     "Fault",
     "Form",
     "Op",
@@ -25,5 +26,8 @@ FUNCTIONS: dict[str, Op] = {op.name: op for op in ROWS if op.form is Form.FUNCTI
 INFIX: dict[str, Op] = {op.symbol: op for op in ROWS if op.form is Form.INFIX}
 PREFIX: dict[str, Op] = {op.symbol: op for op in ROWS if op.form is Form.PREFIX}
 
-PLANNED_FUNCTIONS = frozenset("total global_norm transpose dot diag eye inverse_root qr".split())
+SHORTHANDS = {"dot": ("x", "y"), "trace": ("x",)}
+"""Functions that are short for others, with their arguments: sums of products and of diagonals."""
+
+PLANNED_FUNCTIONS = frozenset("total global_norm".split())
 """Functions of the language that this version does not build; using one is `unsupported`."""

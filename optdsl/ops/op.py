@@ -33,6 +33,7 @@ class Typing(Enum):
     REDUCE_REAL = "real tensor -> real, over all axes or one"
     REDUCE_BOOL = "bool tensor -> bool, over all axes or one"
     CONVERT = "int -> real"
+    MATRIX = "real matrices -> real matrix, of a shape that follows from theirs"
 
 
 @record
@@ -110,3 +111,8 @@ class Op:
     def reduces(self) -> bool:
         """Whether the result depends on all elements along an axis."""
         return self.typing in (Typing.REDUCE_REAL, Typing.REDUCE_BOOL)
+
+    @property
+    def mixes(self) -> bool:
+        """Whether an element of the result may depend on others than that of the arguments."""
+        return self.reduces or self.typing is Typing.MATRIX

@@ -85,6 +85,10 @@ def _function(name: str, params: str, typing: Typing, **known: Any) -> Op:
     return Op(name, Form.FUNCTION, tuple(params.split()), typing, **known)
 
 
+def _matrix(name: str, params: str, **known: Any) -> Op:
+    return Op(name, Form.FUNCTION, tuple(params.split()), Typing.MATRIX, **known)
+
+
 def _always(value: float) -> Callable[[Interval], Interval]:
     return lambda _: iv.point(value)
 
@@ -92,6 +96,42 @@ def _always(value: float) -> Callable[[Interval], Interval]:
 def _within(low: float, high: float) -> Callable[[Interval], Interval]:
     """The interval of a function that takes all values between two, whatever its argument."""
     return lambda x: iv.EMPTY if x.empty else iv.of(low, high)
+
+
+def _between(low: float, high: float) -> Callable[..., Interval]:
+    """The interval of a function whose elements lie between two numbers, whatever it is given."""
+    return lambda *args: iv.EMPTY if any(arg.empty for arg in args) else iv.of(low, high)
+
+
+def _product(x: Interval, y: Interval) -> Interval:
+    """An element of a product of matrices is a sum of products."""
+    return iv.total(iv.mul(x, y))
+
+
+def _orthogonal(np: Any, x: Any) -> Any:
+    q, r = np.linalg.qr(x)
+    return np.where(np.diag(r) < 0, -q, q)
+
+
+def _eigenvalues(np: Any, x: Any) -> Any:
+    return np.linalg.eigvalsh((x + x.T) / 2)[None, ::-1]
+
+
+def _eigenvectors(np: Any, x: Any) -> Any:
+    return np.linalg.eigh((x + x.T) / 2)[1][:, ::-1]
+
+
+def _inverse_root(np: Any, x: Any, p: Any) -> Any:
+    values, vectors = np.linalg.eigh((x + x.T) / 2)
+    return vectors * values ** (-1 / p) @ vectors.T
+
+
+def _sorting(np: Any, x: Any) -> Any:
+    return np.eye(len(x))[np.argsort(-x[:, 0], kind="stable")]
+
+
+def _diagonal(np: Any, x: Any) -> Any:
+    return np.diag(x)[:, None]
 
 
 def _clip(np: Any, x: Any, low: Any, high: Any) -> Any:
@@ -246,6 +286,27 @@ _REDUCTIONS = (
     _function("all", "x", Typing.REDUCE_BOOL,
               numpy="all", interval=iv.same, left_out=True),
 )
+
+_MATRICES = (
+    Op("matmul", Form.INFIX, ("left", "right"), Typing.MATRIX, symbol="@", also=("dot_product",),
+       numpy="matmul", interval=_product),
+    _matrix("transpose", "x", numpy="transpose", interval=iv.same),
+    _matrix("diag", "x", also=("diag_part", "diagonal"), numpy=_diagonal, interval=iv.same),
+    _matrix("eye", "k", also=("identity",), numpy="eye", interval=_between(0, 1)),
+    _matrix("inverse_root", "x p", numpy=_inverse_root, interval=_between(-inf, inf)),
+    _matrix("qr", "x", numpy=_orthogonal, interval=_between(-1, 1)),
+    _matrix("eigenvectors", "x", also=("eigh",), numpy=_eigenvectors, interval=_between(-1, 1)),
+    _matrix("eigenvalues", "x", also=("eigvals",), numpy=_eigenvalues,
+            interval=_between(-inf, inf)),
+    _matrix("sorting", "x", also=("argsort",), numpy=_sorting, interval=_between(0, 1)),
+)
 # fmt: on
 
-ROWS: tuple[Op, ...] = (*_LOGIC, *_COMPARISONS, *_ARITHMETIC, *_FUNCTIONS, *_REDUCTIONS)
+ROWS: tuple[Op, ...] = (
+    *_LOGIC,
+    *_COMPARISONS,
+    *_ARITHMETIC,
+    *_FUNCTIONS,
+    *_REDUCTIONS,
+    *_MATRICES,
+)

@@ -166,6 +166,8 @@ def _statements(body: tuple[Stmt, ...], locals_: dict[str, Expr], lift: _Lift) -
                     locals_[name] = lift.size(_lifted(value, lift), name, equation)
                 else:
                     kept.append(replace(statement, value=_lifted(value, lift)))
+            case Set(target, Ref(name)) if name == target:
+                pass  # `param <- param` says that it stays as it is
             case Set(_, value):
                 kept.append(replace(statement, value=_lifted(_substitute(value, locals_), lift)))
             case If():

@@ -40,4 +40,6 @@ class Target:
     """The runtime's reductions that leave out rows that are padding."""
     carried: frozenset[str]
     """Functions that the runtime has under the language's own name, and the framework lacks."""
+    matrices: Mapping[str, str]
+    """Functions of matrices: of the framework, of the runtime, or "" for an operator."""
     template: str

@@ -13,7 +13,7 @@ from typing import assert_never
 
 from optdsl.analysis.sizes import is_sized
 from optdsl.ir import But, Call, Const, Expr, Kind, Old, Ref, Role, kept
-from optdsl.ops import OPS, Form, Op
+from optdsl.ops import OPS, Form, Op, Typing
 from optdsl.passes.static import is_static
 from optdsl.records import record, replace
 from optdsl.targets import Target
@@ -27,7 +27,7 @@ _PRECEDENCE = {
     "not": 4,
     "<": 5, "<=": 5, ">": 5, ">=": 5, "==": 5, "!=": 5,
     "+": 6, "-": 6,
-    "*": 7, "/": 7, "%": 7,
+    "*": 7, "/": 7, "%": 7, "@": 7,
     "neg": 8,
 }  # fmt: skip
 
@@ -40,7 +40,7 @@ _PYTHON = {
 }
 """Functions on numbers that are known when a step is traced, with the precedence of the text."""
 
-OPERATORS = ("lt", "le", "gt", "ge", "add", "sub", "mul", "div", "mod", "neg")
+OPERATORS = ("lt", "le", "gt", "ge", "add", "sub", "mul", "div", "mod", "neg", "matmul")
 """Operations that tensors have as operators."""
 
 T_AS_REAL = "t_real"
@@ -189,6 +189,8 @@ def _grouped(expr: Expr, rank: int, here: Surroundings) -> Document:
 
 def _tensor(expr: Call, here: Surroundings) -> tuple[Document, int]:
     """A call that the target computes."""
+    if OPS[expr.op].typing is Typing.MATRIX:
+        return _matrix(expr, here)
     if all(map(here.is_static, expr.args)):
         return _on_numbers(expr, here)
     match expr:
@@ -214,6 +216,20 @@ def _tensor(expr: Call, here: Surroundings) -> tuple[Document, int]:
 def _function(op: Op, here: Surroundings) -> Document:
     """What is called for an operation that is one function: the target's, or the runtime's."""
     return here.helper(op.name) if op.name in here.target.carried else spelling(op, here.target)
+
+
+def _matrix(expr: Call, here: Surroundings) -> tuple[Document, int]:
+    """A function of matrices: an operator, one of the target's, or one of the runtime's."""
+    args = [expression(arg, here) for arg in expr.args]
+    match here.target.matrices[expr.op]:
+        case "":
+            return _operator(OPS[expr.op].symbol, expr.args, here)
+        case name if name.startswith(here.target.prefix):
+            return call(name, *args), _ATOM
+        case name if expr.axis is not None:
+            return call(here.helper(name), here.like, literal(expr.axis)), _ATOM
+        case name:
+            return call(here.helper(name), *args), _ATOM
 
 
 def spelling(op: Op, target: Target) -> str:

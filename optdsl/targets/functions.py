@@ -94,14 +94,16 @@ class Source:
     @property
     def taken(self) -> frozenset[str]:
         """Names that a generated function has, which no name of a specification can be."""
-        return _PARAMETERS | {*HELPERS, *self.target.carried, *self.target.reductions.values()}
+        target = self.target
+        helpers = {*HELPERS, *target.carried, *target.reductions.values()}
+        return _PARAMETERS | helpers | set(target.matrices.values())
 
     def spelled(self, name: str) -> str:
         """A name of the specification in a generated function."""
         return spelled(name, self.taken)
 
 
-HELPERS = ("axes", "expanded", "filled", "given", "reduced")
+HELPERS = ("axes", "blank_matrix", "expanded", "filled", "given", "reduced")
 """Functions of the runtime that generated code calls, besides reductions."""
 
 
@@ -242,6 +244,11 @@ def _initial_form(slot: Slot, writes: Writer) -> Form:
             return lambda text: text
         case SlotShape.PARAM:
             like: Document = "param"
+        case SlotShape.SQUARE if slot.initial.type == slot.type:
+            return lambda text: text
+        case SlotShape.SQUARE:
+            axis = str(slot.axis)
+            like = call(here.helper("blank_matrix"), "param", axis, axis)
         case SlotShape.ROW:
             like = call(here.helper("reduced"), "param", '"row"')
         case SlotShape.REDUCED:

@@ -8,7 +8,24 @@ from typing import assert_never
 
 from optdsl import ir
 from optdsl.analysis.sizes import is_sized
-from optdsl.ir import Call, Expr, If, Let, Ref, Repeat, Role, Set, Shape, Stmt, Tensor, Type
+from optdsl.ir import (
+    Call,
+    Expr,
+    If,
+    Let,
+    Matrix,
+    PerStep,
+    PerVariable,
+    Ref,
+    Repeat,
+    Role,
+    Set,
+    Shape,
+    Stmt,
+    Tensor,
+    Type,
+    is_tensor,
+)
 from optdsl.records import record, replace
 from optdsl.targets.document import (
     INDENT,
@@ -104,7 +121,7 @@ def _width(expr: Expr, writer: Writer) -> int:
 
 def _shortened(expr: Expr, room: int, writer: Writer) -> tuple[list[Document], Expr]:
     """The expression with parts replaced by names until it fits, and the lines that name them."""
-    if not isinstance(expr, Call):
+    if not isinstance(expr, Call) or not expr.args:
         return [], expr
     before: list[Document] = []
     args: list[Expr] = []
@@ -177,9 +194,9 @@ def _begun(name: str, expr: Expr, writer: Writer) -> Form | None:
     One that a `repeat` changes is as large as its type says from the beginning.
     """
     here, shape = writer.here, expr.type.shape
-    if here.is_static(expr) and not isinstance(shape, Tensor):
+    if here.is_static(expr) and not is_tensor(shape):
         return lambda text: constant(text, expr.type.kind, here)
-    if name not in writer.targets or not isinstance(shape, Tensor) or is_sized(expr, here.sized):
+    if name not in writer.targets or not is_tensor(shape) or is_sized(expr, here.sized):
         return None
     return lambda text: _expanded(text, shape, writer)
 
@@ -188,7 +205,7 @@ def _fitting(target: str, expr: Expr, writer: Writer) -> Form | None:
     """What brings an update's value to the shape of the slot (or `param`) that it is for."""
     name, shape, here = writer.named(target), writer.targets[target].shape, writer.here
     alike = expr.type.shape == shape and is_sized(expr, here.sized)
-    if (alike or not isinstance(shape, Tensor)) and not here.is_static(expr):
+    if (alike or not is_tensor(shape)) and not here.is_static(expr):
         return None
     return lambda text: call(here.helper("filled"), name, text)
 
@@ -292,16 +309,25 @@ def _joined(name: str, type_: Type, branch: tuple[Stmt, ...], writer: Writer) ->
     """A local at the end of a branch in the shape that both share; None where it has that."""
     here = writer.here
     fits = _bound_shape(name, branch) == type_.shape and name in here.sized
-    if fits or not isinstance(type_.shape, Tensor):
+    if fits or not is_tensor(type_.shape):
         return None
     return _expanded(writer.named(name), type_.shape, writer)
 
 
-def _expanded(text: Document, shape: Tensor, writer: Writer) -> Document:
+def _expanded(text: Document, shape: Shape, writer: Writer) -> Document:
     """A value in the full shape of its type."""
     like: Document = writer.here.like
-    for axis in sorted(shape.reduced, key=str):
-        like = call(writer.here.helper("reduced"), like, literal(axis))
+    match shape:
+        case Tensor(reduced):
+            for axis in sorted(reduced, key=str):
+                like = call(writer.here.helper("reduced"), like, literal(axis))
+        case Matrix(first, second):
+            axes = {"rows": "-2", "cols": "-1", "1": "None"}
+            like = call(writer.here.helper("blank_matrix"), like, axes[first], axes[second])
+        case PerStep() | PerVariable():
+            raise AssertionError("one value has no shape to fill")
+        case _:
+            assert_never(shape)
     return call(writer.here.helper("expanded"), text, like)
 
 

@@ -47,5 +47,16 @@ TENSORFLOW = Target(
         "all": "reduce_all",
     },
     carried=frozenset({"cbrt"}),
+    matrices={
+        "matmul": "",
+        "transpose": "tf.transpose",
+        "diag": "diagonal_column",
+        "eye": "identity_matrix",
+        "inverse_root": "inverse_root",
+        "qr": "orthogonal_factor",
+        "eigenvectors": "eigenvectors",
+        "eigenvalues": "eigenvalues",
+        "sorting": "sorting",
+    },
     template="tensorflow.py.jinja",
 )

@@ -259,8 +259,10 @@ def _case_fields(source: Source, sparse: Sparsity) -> list[Document]:
         fields.append(f'sparse="{case.sparse}"')
     if sparse.touched_rows:
         fields.append(f"rows_suffice={sparse.min_rank}")
-    if case.as_matrix:
+    if case.needs_all_rows:
         fields.append("as_matrix=True")
+    if case.uses_matrices and not case.as_matrix:
+        fields.append("most_rank=2")
     return fields
 
 

@@ -8,6 +8,16 @@ from optdsl.runtime.tensorflow.callback import EvaluationWeights
 from optdsl.runtime.tensorflow.functions import cbrt
 from optdsl.runtime.tensorflow.hypers import Bool, Int, Number, Rate, Real, given
 from optdsl.runtime.tensorflow.keras_optimizer import KerasOptimizer, keras_class
+from optdsl.runtime.tensorflow.matrices import (
+    blank_matrix,
+    diagonal_column,
+    eigenvalues,
+    eigenvectors,
+    identity_matrix,
+    inverse_root,
+    orthogonal_factor,
+    sorting,
+)
 from optdsl.runtime.tensorflow.module_optimizer import ModuleOptimizer, module_class
 from optdsl.runtime.tensorflow.options import Options, OptionsWithoutDecay
 from optdsl.runtime.tensorflow.rule import API, Case, Rule, Whole
@@ -41,12 +51,19 @@ __all__ = [
     "Rule",
     "Whole",
     "axes",
+    "blank_matrix",
     "cbrt",
+    "diagonal_column",
+    "eigenvalues",
+    "eigenvectors",
     "expanded",
     "filled",
     "given",
+    "identity_matrix",
+    "inverse_root",
     "keras_class",
     "module_class",
+    "orthogonal_factor",
     "reduce_all",
     "reduce_any",
     "reduce_max",
@@ -55,4 +72,5 @@ __all__ = [
     "reduce_norm",
     "reduce_sum",
     "reduced",
+    "sorting",
 ]
