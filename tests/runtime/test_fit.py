@@ -274,6 +274,8 @@ def mirrored() -> str:
         "module: sparse, exact",
         "module: sparse, lazy",
         "module: every option",
+        "keras: evaluated",
+        "module: evaluated",
         "fit",
         "checkpoint",
     ],
