@@ -70,6 +70,7 @@ class Role(Enum):
 
     HYPER = "hyper"  # per step; int and bool hyperparameters are fixed at construction
     COUNTER = "counter"  # `t`: int, per step
+    LOSS = "loss"  # `loss`: real, per step
     DIM = "dim"  # `rank`, `rows`, `cols`, `size`: int, per variable, fixed
     GRAD = "grad"
     PARAM = "param"
@@ -323,6 +324,11 @@ def expressions(body: tuple[Stmt, ...]) -> Iterator[Expr]:
 def all_parts(body: tuple[Stmt, ...]) -> Iterator[Expr]:
     """All parts of all expressions that statements hold."""
     return (part for expr in expressions(body) for part in parts(expr))
+
+
+def reads(body: tuple[Stmt, ...], role: Role) -> bool:
+    """Whether statements read a name with this role."""
+    return any(isinstance(part, Ref) and part.role is role for part in all_parts(body))
 
 
 def bound(body: tuple[Stmt, ...]) -> Iterator[str]:

@@ -97,7 +97,7 @@ def _worth_saying(duty: Duty, fault: Fault, args: list[Interval]) -> bool:
 def inputs(hypers: tuple[ir.Hyper, ...]) -> dict[str, Interval]:
     """What is known of everything a step starts from, the slots apart."""
     known = {hyper.name: hyper_interval(hyper) for hyper in hypers}
-    known |= dict.fromkeys(("grad", "param"), iv.ALL)
+    known |= dict.fromkeys(("grad", "param", "loss"), iv.ALL)
     known |= dict.fromkeys(("t", "rows", "cols", "size"), iv.of(1, inf, whole=True))
     return known | {"rank": iv.of(0, inf, whole=True)}
 
@@ -202,7 +202,7 @@ def _diagnostic(
     )
 
 
-_NOT_HYPERS = ("t", "grad", "param", "rank", "rows", "cols", "size")
+_NOT_HYPERS = ("t", "grad", "param", "loss", "rank", "rows", "cols", "size")
 
 
 def _text(source: SourceFile, span: Span) -> str:

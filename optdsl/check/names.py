@@ -13,6 +13,7 @@ GIVEN: dict[str, tuple[ir.Role, ir.Type]] = {
     "grad": (ir.Role.GRAD, ir.Type(_REAL, ir.Tensor())),
     "param": (ir.Role.PARAM, ir.Type(_REAL, ir.Tensor())),
     "t": (ir.Role.COUNTER, ir.Type(_INT, ir.PerStep())),
+    "loss": (ir.Role.LOSS, ir.Type(_REAL, ir.PerStep())),
     "rank": (ir.Role.DIM, ir.Type(_INT, ir.PerVariable())),
     "rows": (ir.Role.DIM, ir.Type(_INT, ir.PerVariable())),
     "cols": (ir.Role.DIM, ir.Type(_INT, ir.PerVariable())),
@@ -73,8 +74,8 @@ MODULES = frozenset(
 
 RUNTIME = frozenset(
     """API AbstractContextManager Annotated Bool Callable Contents Core Counter Decimal
-    Aside Evaluating Evaluation EvaluationWeights NOBODY_S contextmanager given scalars_of
-    shown_number unless_swapped
+    Aside Evaluating Evaluation EvaluationWeights Handed LOSS_SUM Minimizing NOBODY_S
+    contextmanager given scalars_of shown_number threading unless_swapped with_loss
     EarlierName Fixed Followed Found Fraction Int Interval Iterable Iterator Kept KerasClass
     KerasOptimizer Kind Layout Mapping Matched ModuleClass ModuleOptimizer NamedTuple NoRate
     NotAcceptedError Number OPTIONS Option Options OptionsWithoutDecay Plan Rate Real Renaming

@@ -87,12 +87,23 @@ class Reference:
             slots = {slot.name: initial(slot, frame) for slot in self._case.slots}
         return State(start, start, slots, 0, dtype)
 
-    def step(self, state: State, grad: ArrayLike | SparseGrad, *, mode: str | None = None) -> State:
+    def step(
+        self,
+        state: State,
+        grad: ArrayLike | SparseGrad,
+        *,
+        mode: str | None = None,
+        loss: float | None = None,
+    ) -> State:
         """The state after one more step.
 
-        `mode`, "exact" or "lazy", replaces what the specification declares for sparse gradients.
-        Raises ValueError where the gradient does not fit the variable or an id is out of range.
+        `mode`, "exact" or "lazy", replaces what the specification declares for sparse gradients;
+        `loss` is that of the step, for a specification that reads it. Raises ValueError where the
+        gradient does not fit the variable, an id is out of range, or the loss is missing.
         """
+        if ir.reads(self._case.step, ir.Role.LOSS) and loss is None:
+            raise ValueError(f"{self.optimizer.name} reads the loss: give `loss`")
+        self._loss = None if loss is None else exact(loss)
         mode = self._case.sparse if mode is None else mode
         if mode not in {"exact", "lazy"}:
             raise ValueError(f'mode must be "exact" or "lazy", but it is {mode!r}')
@@ -163,6 +174,7 @@ class Reference:
             rounded(grad, form),
             rounded(state.unrounded, form),
             {name: rounded(slot, form) for name, slot in state.slots.items()},
+            loss=self._loss,
         )
         execute(self._case.step, frame)
         return frame.param, frame.slots

@@ -61,6 +61,7 @@ class View(NamedTuple):
     scalar_fields: tuple[Field, ...]
     slot_fields: tuple[Field, ...]
     sees_whole: bool
+    reads_loss: bool
     scalars: str
     initial: str
     update: str
@@ -129,6 +130,7 @@ def view(facts: Facts, target: Target, request: Request) -> View:
         scalar_fields=_scalar_fields(lowered, target),
         slot_fields=tuple(_field(slot.name, "Any", slot.doc) for slot in known.case.slots),
         sees_whole=source.sees_whole,
+        reads_loss=source.reads_loss,
         scalars=_body(bodies[0]),
         initial=_body(bodies[1]),
         update=_body(bodies[2]),
@@ -192,6 +194,8 @@ def _record(optimizer: Optimizer, sparse: Sparsity, source: Source, spec: str) -
         fields.append("evaluate=_evaluate")
     if source.sees_whole:
         fields.append("sees_whole=True")
+    if source.reads_loss:
+        fields.append("reads_loss=True")
     if case.sparse != "exact":
         fields.append(f'sparse="{case.sparse}"')
     if sparse.touched_rows:

@@ -276,6 +276,8 @@ def mirrored() -> str:
         "module: every option",
         "keras: evaluated",
         "module: evaluated",
+        "keras: losses",
+        "module: losses",
         "fit",
         "checkpoint",
     ],

@@ -17,6 +17,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+import optdsl
 from support.specs import keras_class
 from support.steps import CLASSES, IDS, Array, binary, start
 
@@ -131,6 +132,43 @@ def training(kind: str) -> None:
         compare(f"{kind}: {case}", *taken)
 
 
+POLYAK = """optimizer Polyak:
+    slot level: scalar
+
+    step:
+        level <- 0.5 * level + 0.5 * loss
+        param <- param - min(0.5, max(loss, 0)) * grad - level * 0.125
+"""
+
+
+def losses(kind: str) -> None:
+    """Two losses of two replicas are one, as their gradients are."""
+    name = "Polyak" if kind == "keras" else "PolyakModule"
+
+    def make() -> Any:
+        made = getattr(optdsl.load(POLYAK), name)
+        return made(jit_compile=False, gradient_accumulation_steps=2)
+
+    with STRATEGY.scope():
+        variables, optimizer = [start()], make()
+
+    @tf.function
+    def step(seed: Any) -> None:
+        def replica() -> None:
+            number = tf.distribute.get_replica_context().replica_id_in_sync_group
+            grad = gradient(seed, number, sparse=False)
+            optimizer.apply([grad], variables, loss=tf.reduce_sum(grad))
+
+        STRATEGY.run(replica)
+
+    alone, whole = [start()], make()
+    for number in range(4):
+        step(tf.constant(number % 2))
+        total = sum(gradient(number % 2, replica, sparse=False) for replica in (0, 1))
+        whole.apply([total], alone, loss=tf.reduce_sum(total))
+    compare(f"{kind}: losses", results(whole, alone), results(optimizer, variables))
+
+
 def network(**options: Any) -> keras.Model:
     keras.utils.set_random_seed(0)
     layers = [
@@ -232,6 +270,7 @@ def fitting() -> None:
 
 for kind in CLASSES:
     training(kind)
+    losses(kind)
     outside(kind)
     elsewhere(kind)
     built_outside(kind)

@@ -11,6 +11,7 @@ import tensorflow as tf
 from optdsl.runtime.tensorflow.core import Core
 from optdsl.runtime.tensorflow.evaluation import Evaluating
 from optdsl.runtime.tensorflow.hypers import NoRate, values_now
+from optdsl.runtime.tensorflow.losses import Minimizing, with_loss
 from optdsl.runtime.tensorflow.options import (
     Options,
     OptionsWithoutDecay,
@@ -42,7 +43,7 @@ def module_class(rule: Rule) -> Callable[[ModuleClass], ModuleClass]:
 
 
 @with_settings
-class ModuleOptimizer(Evaluating, tf.Module):
+class ModuleOptimizer(Evaluating, Minimizing, tf.Module):
     """A rule as a `tf.Module`, for training loops of one's own.
 
     Args:
@@ -150,6 +151,8 @@ class ModuleOptimizer(Evaluating, tf.Module):
         self,
         grads: Iterable[Any],
         variables: Iterable[Any] | None = None,
+        *,
+        loss: Any = None,
     ) -> None:
         """Takes one step, in one compiled call.
 
@@ -158,9 +161,11 @@ class ModuleOptimizer(Evaluating, tf.Module):
                 for a variable that stays as it is.
             variables: the variables; by default those of the last `build`. Where only
                 some of them were there before, the others start with fresh state.
+            loss: what the gradients are of, for a rule that reads it.
 
         Raises:
-            ValueError: gradients and variables do not match, or none has a gradient.
+            ValueError: gradients and variables do not match, none has a gradient, or
+                there is no loss and the rule reads it.
             tf.errors.InvalidArgumentError: ids of an `IndexedSlices` are out of range.
         """
         grads = list(grads)
@@ -182,17 +187,24 @@ class ModuleOptimizer(Evaluating, tf.Module):
         if not updated:
             raise ValueError("none of the variables has a gradient")
         given = list(updated.values())
-        self._core.step(given, tuple(updated), self._hypers(), self._options())
+        hypers = with_loss(self._rule, self._hypers(), loss)
+        self._core.step(given, tuple(updated), hypers, self._options())
 
     def apply_gradients(
         self,
         grads: Iterable[Any],
         variables: Iterable[Any] | None = None,
+        *,
+        loss: Any = None,
     ) -> None:
         """`apply`, or the same with one iterable of (gradient, variable) pairs."""
         if variables is None:
             grads, variables = listed_pairs(grads)
-        self.apply(grads, variables)
+        self.apply(grads, variables, loss=loss)
+
+    def _variables_of_build(self) -> list[Any]:
+        places = self._core.indices(None)
+        return [self._core.states[place].param for place in places]
 
     def finalize_variable_values(self, variables: Iterable[Any] | None = None) -> None:
         """Overwrites variables, by default all, with their averages, with `use_ema`."""

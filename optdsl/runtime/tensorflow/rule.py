@@ -25,13 +25,15 @@ class Rule:
         hypers: a named tuple, one field for each hyperparameter.
         slots: a named tuple, one field for each slot.
         shapes: for each slot "param", "scalar", "row" or "reduced(k)", k an axis.
-        scalars: `(t, hypers)` to what a step computes once for all variables.
+        scalars: `(t, hypers)` to what a step computes once for all variables; takes the
+            loss, too, where `reads_loss` says so.
         initial: `(param, hypers)` to the slots before the first step.
         update: `(grad, param, slots, scalars)` to the new `param` and the new slots;
             takes a `Whole`, too, where `sees_whole` says so.
         evaluate: `(param, slots, scalars)` to what `param` is for evaluation, where the
             rule says that; takes a `Whole`, too, where `sees_whole` says so.
         computed: hyperparameters to the same, where some may be computed from others.
+        reads_loss: whether a step needs the loss.
         sees_whole: whether the update looks beyond the rows that it is given.
         sparse: what an `IndexedSlices` gradient does, "exact" or "lazy".
         rows_suffice: the least rank of variables of which a row without a gradient
@@ -53,6 +55,7 @@ class Rule:
     update: Callable[..., tuple[tf.Tensor, Any]]
     evaluate: Callable[..., tf.Tensor] | None = None
     computed: Callable[..., Any] | None = None
+    reads_loss: bool = False
     sees_whole: bool = False
     sparse: str = "exact"
     rows_suffice: int | None = None

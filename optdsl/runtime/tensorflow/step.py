@@ -16,9 +16,8 @@ from optdsl.runtime.tensorflow.rows import (
     inside_xla,
     numbers,
 )
-from optdsl.runtime.tensorflow.rule import Rule
 from optdsl.runtime.tensorflow.state import State, accumulate, compute_dtype
-from optdsl.runtime.tensorflow.update import Shared, Update
+from optdsl.runtime.tensorflow.update import Shared, Update, scalars_of
 
 
 class Step:
@@ -32,6 +31,7 @@ class Step:
         fixed: dict[str, Any],
         update: Update,
         marker: tf.Variable | None = None,
+        loss_sum: tf.Variable | None = None,
     ) -> None:
         self.rule = update.rule
         self.options = update.options
@@ -41,11 +41,12 @@ class Step:
         self.fixed = fixed
         self.update = update
         self.marker = marker  # of evaluation weights, where the rule has such
+        self.loss_sum = loss_sum  # of a rule that reads it, where gradients accumulate
         self.function = tf.function(self._run, autograph=False, reduce_retracing=True)
         self.known: dict[tuple[tf.DType, ...], Any] = {}  # traces, by dtypes
 
     def run(self, grads: list[Any], hypers: dict[str, tf.Tensor]) -> None:
-        """Takes the step.
+        """Takes the step; `hypers` has the loss, too, where the rule reads it.
 
         Dense gradients of the variables' shapes are given to what was traced for them
         at once: to look it up takes TensorFlow a fifth of a step of small variables.
@@ -80,7 +81,8 @@ class Step:
         """The step, unless a gradient is not finite and such steps are skipped."""
         if self.options["skip_nonfinite"]:
             grads = [grad for grad, _ in pairs]
-            self._if_finite(grads, lambda: self._take(pairs, hypers))
+            loss = [hypers["loss"]] if self.rule.reads_loss else []
+            self._if_finite([*grads, *loss], lambda: self._take(pairs, hypers))
         else:
             self._take(pairs, hypers)
 
@@ -142,6 +144,8 @@ class Step:
         else:
             for grad, state in zip(grads, self.updated, strict=True):
                 accumulate(grad, state)
+            if self.loss_sum is not None:
+                self.loss_sum.assign_add(hypers["loss"])
             tf.cond(
                 (self.iterations + 1) % steps == 0,
                 lambda: self._update_accumulated(steps, hypers),
@@ -152,7 +156,11 @@ class Step:
     def _update_accumulated(self, steps: int, hypers: dict[str, tf.Tensor]) -> None:
         """Updates with the mean of the collected gradients; starts collecting anew."""
         grads = [tf.divide(state.accumulator, steps) for state in self.updated]
+        if self.loss_sum is not None:
+            hypers = {**hypers, "loss": self.loss_sum / steps}
         self._update(grads, self.iterations // steps + 1, hypers)
+        if self.loss_sum is not None:
+            self.loss_sum.assign(tf.zeros_like(self.loss_sum))
         for state in self.updated:
             for variable in (state.accumulator, state.touched):
                 if variable is not None:
@@ -189,18 +197,3 @@ class Step:
             decay = share * rate
         scalars, undecayed = scalars_of(self.rule, t, self.fixed, hypers)
         return Shared(scalars, undecayed, decay, clip)
-
-
-def scalars_of(
-    rule: Rule, t: tf.Tensor, fixed: dict[str, Any], hypers: dict[str, tf.Tensor]
-) -> tuple[Any, Any]:
-    """What a rule computes once for all variables, and for those without weight decay.
-
-    The second is None where weight decay is no part of the rule.
-    """
-    given = {**fixed, **hypers}
-    undecayed = None
-    if rule.owns_weight_decay:
-        none = {**given, "weight_decay": tf.zeros([], tf.float64)}
-        undecayed = rule.scalars(t, rule.values(none))
-    return rule.scalars(t, rule.values(given)), undecayed

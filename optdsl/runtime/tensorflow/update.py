@@ -43,6 +43,23 @@ class Shared(NamedTuple):
         return shared
 
 
+def scalars_of(
+    rule: Rule, t: tf.Tensor, fixed: dict[str, Any], hypers: dict[str, tf.Tensor]
+) -> tuple[Any, Any]:
+    """What a rule computes once for all variables, and for those without weight decay.
+
+    The second is None where weight decay is no part of the rule.
+    """
+    given, loss = {**fixed, **hypers}, []
+    if rule.reads_loss:  # evaluation weights have none, and use nothing that reads it
+        loss.append(given.pop("loss", tf.zeros([], tf.float64)))
+    undecayed = None
+    if rule.owns_weight_decay:
+        none = {**given, "weight_decay": tf.zeros([], tf.float64)}
+        undecayed = rule.scalars(t, rule.values(none), *loss)
+    return rule.scalars(t, rule.values(given), *loss), undecayed
+
+
 class Update:
     """The update of variables: each call is compiled once for its shapes and dtypes.
 
