@@ -108,13 +108,24 @@ class Reference:
         frame = Frame(self._hypers_at(0), 0, shape, FORMATS["float64"], nothing, nothing)
         return next(each for each in self.optimizer.cases if takes(each, frame))
 
-    def step(self, state: State, grad: ArrayLike | SparseGrad, *, mode: str | None = None) -> State:
+    def step(
+        self,
+        state: State,
+        grad: ArrayLike | SparseGrad,
+        *,
+        mode: str | None = None,
+        loss: float | None = None,
+    ) -> State:
         """The state after one more step.
 
-        `mode`, "exact" or "lazy", replaces what the specification declares for sparse gradients.
-        Raises ValueError where the gradient does not fit the variable or an id is out of range.
+        `mode`, "exact" or "lazy", replaces what the specification declares for sparse gradients;
+        `loss` is that of the step, for a specification that reads it. Raises ValueError where the
+        gradient does not fit the variable, an id is out of range, or the loss is missing.
         """
         case = self.case_of(state.param.value.shape)
+        if ir.reads(case.step, ir.Role.LOSS) and loss is None:
+            raise ValueError(f"{self.optimizer.name} reads the loss: give `loss`")
+        self._loss = None if loss is None else exact(loss)
         mode = case.sparse if mode is None else mode
         if mode not in {"exact", "lazy"}:
             raise ValueError(f'mode must be "exact" or "lazy", but it is {mode!r}')
@@ -192,6 +203,7 @@ class Reference:
             {name: rounded(slot, form) for name, slot in held.items()},
             first=state.first,
             changing=ir.changing(case.step),
+            loss=self._loss,
         )
 
     def _hypers_at(self, index: int) -> dict[str, Value]:

@@ -41,6 +41,7 @@ class Frame:
     first: bool = True
     locals: dict[str, Value] = field(default_factory=dict)
     changing: frozenset[str] = frozenset()
+    loss: Bounded | None = None
     old: dict[str, Bounded] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -198,6 +199,9 @@ def _read(ref: ir.Ref, frame: Frame) -> Value:
             return frame.hypers[ref.name]
         case ir.Role.COUNTER:
             return exact(frame.t)
+        case ir.Role.LOSS:
+            assert frame.loss is not None
+            return frame.loss
         case ir.Role.DIM:
             return exact(_dimension(ref.name, frame.shape))
         case ir.Role.FIRST:

@@ -85,6 +85,7 @@ class View(NamedTuple):
     options: str
     hyper_fields: tuple[Field, ...]
     scalar_fields: tuple[Field, ...]
+    reads_loss: bool
     scalars: str
     cases: tuple[CaseView, ...]
     computed: str
@@ -153,6 +154,7 @@ def view(facts: Facts, target: Target, request: Request) -> View:
         options=f"{rt}OptionsWithoutDecay" if "weight_decay" in names else f"{rt}Options",
         hyper_fields=tuple(_field(hyper.name, _kind(hyper.kind), "") for hyper in optimizer.hypers),
         scalar_fields=_scalar_fields(sources[0].lowered, target),
+        reads_loss=any(source.reads_loss for source in sources),
         scalars=_body(once),
         computed=_body(defaults) if sources[0].computes else "",
         cases=tuple(_case(*each) for each in zip(sources, bodies, strict=True)),
@@ -227,6 +229,8 @@ def _record(facts: Facts, sources: list[Source], spec: str) -> Document:
     ]
     if sources[0].computes:
         fields.append("computed=_computed")
+    if any(source.reads_loss for source in sources):
+        fields.append("reads_loss=True")
     if optimizer.cases[0].name:
         calls = [call(f"{prefix}Case", *each) for each in known]
         fields += ["scalars=_scalars", ("cases=", bracketed("[", calls, "]"))]

@@ -81,8 +81,10 @@ class Rule:
         name: the optimizer's name.
         meaning: hash of hyperparameters, slots and step.
         hypers: a named tuple, one field for each hyperparameter.
-        scalars: `(t, hypers)` to what a step computes once for all variables.
+        scalars: `(t, hypers)` to what a step computes once for all variables; takes the
+            loss, too, where `reads_loss` says so.
         computed: hyperparameters to the same, where some may be computed from others.
+        reads_loss: whether a step needs the loss.
         cases: the first that takes a variable updates it; where there are none, the
             other fields say of all variables what `Case` says of some.
 
@@ -97,6 +99,7 @@ class Rule:
     hypers: type[tuple[Any, ...]]
     scalars: Callable[..., Any]
     computed: Callable[..., Any] | None = None
+    reads_loss: bool = False
     cases: Sequence[Case] = ()
     slots: type[tuple[Any, ...]] = tuple
     shapes: Sequence[str] = ()

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from optdsl.runtime.tensorflow.cases import is_lazy
 from optdsl.runtime.tensorflow.evaluation import unless_swapped
-from optdsl.runtime.tensorflow.groups import Group, decays, hypers_of, values_of
+from optdsl.runtime.tensorflow.groups import Group, decays, values_of
 from optdsl.runtime.tensorflow.rows import (
     Rows,
     check_gradient,
@@ -19,7 +19,7 @@ from optdsl.runtime.tensorflow.rows import (
     numbers,
 )
 from optdsl.runtime.tensorflow.state import State, accumulate, compute_dtype
-from optdsl.runtime.tensorflow.update import Shared, Update
+from optdsl.runtime.tensorflow.update import Shared, Update, scalars_of
 
 
 class Step:
@@ -33,6 +33,7 @@ class Step:
         fixed: dict[str, Any],
         update: Update,
         marker: tf.Variable | None = None,
+        loss_sum: tf.Variable | None = None,
     ) -> None:
         self.rule = update.rule
         self.options = update.options
@@ -43,11 +44,12 @@ class Step:
         self.update = update
         self.decays = not self.rule.owns_weight_decay and decays(update.options)
         self.marker = marker  # of evaluation weights, where the rule has such
+        self.loss_sum = loss_sum  # of a rule that reads it, where gradients accumulate
         self.function = tf.function(self._run, autograph=False, reduce_retracing=True)
         self.known: dict[tuple[tf.DType, ...], Any] = {}  # traces, by dtypes
 
     def run(self, grads: list[Any], given: dict[str, tf.Tensor]) -> None:
-        """Takes the step.
+        """Takes the step; `given` has the loss, too, where the rule reads it.
 
         Dense gradients of the variables' shapes are given to what was traced for them
         at once: to look it up takes TensorFlow a fifth of a step of small variables.
@@ -82,7 +84,8 @@ class Step:
         """The step, unless a gradient is not finite and such steps are skipped."""
         if self.options["skip_nonfinite"]:
             grads = [grad for grad, _ in pairs]
-            self._if_finite(grads, lambda: self._take(pairs, given))
+            loss = [given["loss"]] if self.rule.reads_loss else []
+            self._if_finite([*grads, *loss], lambda: self._take(pairs, given))
         else:
             self._take(pairs, given)
 
@@ -145,6 +148,8 @@ class Step:
         else:
             for grad, state in zip(grads, self.updated, strict=True):
                 accumulate(grad, state)
+            if self.loss_sum is not None:
+                self.loss_sum.assign_add(given["loss"])
             tf.cond(
                 (self.iterations + 1) % steps == 0,
                 lambda: self._update_accumulated(steps, given),
@@ -155,7 +160,11 @@ class Step:
     def _update_accumulated(self, steps: int, given: dict[str, tf.Tensor]) -> None:
         """Updates with the mean of the collected gradients; starts collecting anew."""
         grads = [tf.divide(state.accumulator, steps) for state in self.updated]
+        if self.loss_sum is not None:
+            given = {**given, "loss": self.loss_sum / steps}
         self._update(grads, self.iterations // steps + 1, given)
+        if self.loss_sum is not None:
+            self.loss_sum.assign(tf.zeros_like(self.loss_sum))
         for state in self.updated:
             for variable in (state.accumulator, state.touched):
                 if variable is not None:
@@ -195,7 +204,7 @@ class Step:
         given: dict[str, tf.Tensor],
         clip: tf.Tensor | None,
     ) -> Shared:
-        scalars = self.rule.scalars(t, hypers_of(self.rule, self.fixed, group, given))
+        scalars = scalars_of(self.rule, t, self.fixed, group, given)
         decay = None
         if self.decays:
             values = values_of(group, given)

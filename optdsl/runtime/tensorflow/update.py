@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from optdsl.runtime.tensorflow.cases import ruled
-from optdsl.runtime.tensorflow.groups import Group
+from optdsl.runtime.tensorflow.groups import Group, hypers_of
 from optdsl.runtime.tensorflow.options import Options
 from optdsl.runtime.tensorflow.replicas import write
 from optdsl.runtime.tensorflow.rows import Rows, as_column, read, write_rows
@@ -41,6 +41,22 @@ class Shared(NamedTuple):
 
         shared: Shared = tf.nest.map_structure(cast, self)
         return shared
+
+
+def scalars_of(
+    rule: Rule,
+    t: tf.Tensor,
+    fixed: dict[str, Any],
+    group: Group,
+    given: dict[str, tf.Tensor],
+) -> Any:
+    """What a rule computes once for the variables of a group.
+
+    Evaluation weights have no loss, and use nothing that reads it.
+    """
+    none = tf.zeros([], tf.float64)
+    loss = [given.get("loss", none)] if rule.reads_loss else []
+    return rule.scalars(t, hypers_of(rule, fixed, group, given), *loss)
 
 
 class Update:
