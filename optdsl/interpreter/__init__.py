@@ -81,6 +81,7 @@ class Reference:
         }
         if given:
             raise ValueError(f"{optimizer.name} has no hyperparameter {min(given)}")
+        self._loss: Bounded | None = None  # of the step that is taken
         self._hypers_at(0)
 
     def init(self, param: ArrayLike, dtype: str = "float32") -> State:
