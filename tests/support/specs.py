@@ -27,7 +27,9 @@ def checked(text: str) -> ir.Optimizer:
 @cache
 def optimizer(spec: str) -> ir.Optimizer:
     """The IR of `specs/<spec>.opt`."""
-    return checked((FOLDER / f"{spec}.opt").read_text())
+    compiled = optdsl.compile(FOLDER / f"{spec}.opt")
+    assert compiled.optimizer is not None, compiled.diagnostics
+    return compiled.optimizer
 
 
 @cache
