@@ -9,6 +9,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+import optdsl
 from optdsl import ir
 from optdsl.analysis import Facts
 from optdsl.analysis.sparsity import Sparsity
@@ -58,12 +59,14 @@ def _sparsity(*lines: str) -> Sparsity:
 
 @pytest.mark.parametrize("path", SPECS, ids=lambda path: path.stem)
 def test_the_library(path: Path) -> None:
-    optimizer = _optimizer(path.read_text("utf-8"))
-    assert optimizer is not None
-    found = _found(optimizer)
-    assert found.touched_rows == (path.stem in TOUCHED)
-    assert found.row_local == (path.stem not in LOCAL_RANK)
-    assert found.reasons
+    facts = optdsl.compile(path).facts
+    assert facts is not None
+    for known in facts.cases:
+        found = known.sparsity
+        assert found.touched_rows == (path.stem in TOUCHED)
+        needs_all = path.stem in LOCAL_RANK or known.case.needs_all_rows
+        assert found.row_local == (not needs_all)
+        assert found.reasons
 
 
 KEPT = {
