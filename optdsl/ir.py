@@ -32,7 +32,7 @@ class Kind(Enum):
 
 @record
 class PerStep:
-    """One value per step: depends on nothing but hyperparameters and `t`."""
+    """One value per step: depends on hyperparameters, `t`, totals and global slots alone."""
 
 
 @record
@@ -75,6 +75,7 @@ class Role(Enum):
     PARAM = "param"
     SLOT = "slot"
     LOCAL = "local"
+    SHARED = "shared"  # per step, and known after a sum over all variables; only in `passes`
 
 
 @record
@@ -182,11 +183,12 @@ class SlotShape(Enum):
     SCALAR = "scalar"
     ROW = "row"
     REDUCED = "reduced"
+    GLOBAL = "global"
 
 
 @record
 class Slot:
-    """State of one variable; `axis` is set for REDUCED only."""
+    """State of one variable, or GLOBAL, of all; `axis` is set for REDUCED only."""
 
     name: str
     shape: SlotShape
@@ -208,6 +210,8 @@ class Slot:
             case SlotShape.REDUCED:
                 assert self.axis is not None
                 return Type(Kind.REAL, Tensor(frozenset({self.axis})))
+            case SlotShape.GLOBAL:
+                return Type(Kind.REAL, PerStep())
 
 
 @record
@@ -218,6 +222,16 @@ class Case:
     slots: tuple[Slot, ...]
     step: tuple[Stmt, ...]
     sparse: str
+
+    @property
+    def own_slots(self) -> tuple[Slot, ...]:
+        """The slots of which each variable has one."""
+        return tuple(slot for slot in self.slots if slot.shape is not SlotShape.GLOBAL)
+
+    @property
+    def global_slots(self) -> tuple[Slot, ...]:
+        """The slots of which there is one for all variables."""
+        return tuple(slot for slot in self.slots if slot.shape is SlotShape.GLOBAL)
 
 
 @record
@@ -268,6 +282,22 @@ def rewrite(expr: Expr, change: Callable[[Expr], Expr | None]) -> Expr:
     if not isinstance(expr, Call):
         return expr
     return replace(expr, args=tuple(rewrite(arg, change) for arg in expr.args))
+
+
+def mapped(statement: Stmt, change: Callable[[Expr], Expr]) -> Stmt:
+    """A statement with other expressions, those of nested ones too."""
+    match statement:
+        case Let(_, value) | Set(_, value):
+            return replace(statement, value=change(value))
+        case If(condition, then, orelse):
+            return replace(
+                statement,
+                condition=change(condition),
+                then=tuple(mapped(each, change) for each in then),
+                orelse=tuple(mapped(each, change) for each in orelse),
+            )
+        case _:
+            assert_never(statement)
 
 
 def guarded(

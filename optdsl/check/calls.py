@@ -7,7 +7,7 @@ from typing import assert_never
 from optdsl import ir, syntax
 from optdsl.check.scope import Scope
 from optdsl.check.shapes import broadcast, describe_kind, describe_shape, real, reduce
-from optdsl.ir import Kind, Tensor, Type
+from optdsl.ir import Kind, PerStep, Tensor, Type
 from optdsl.ops import Op, Typing
 from optdsl.source import Span
 
@@ -65,6 +65,10 @@ def apply(
                 return None
             chosen = _alike(chosen)
             args, kind = (args[0], *chosen), chosen[0].type.kind
+        case Typing.TOTAL:
+            if not _numbers(op, written, args, scope):
+                return None
+            return ir.Call(op.name, (real(args[0]),), None, Type(Kind.REAL, PerStep()), span)
         case Typing.REDUCE_REAL | Typing.REDUCE_BOOL:
             return _reduction(op, written, args, axis, span, scope)
         case _:

@@ -14,7 +14,7 @@ from optdsl.ir import Kind, PerStep, SlotShape, Type
 
 _KINDS = {"int": Kind.INT, "bool": Kind.BOOL}
 _OTHER_KINDS = {"integer": "int", "boolean": "bool", "logical": "bool", "flag": "bool"}
-_LATER_SHAPES = frozenset({"square", "global"})
+_LATER_SHAPES = frozenset({"square"})
 _DEFAULT_OF = {
     Kind.REAL: "a number, such as `0.9` or `1e-3`",
     Kind.INT: "a whole number, such as `5`",
@@ -293,7 +293,9 @@ def slots_of(decl: syntax.SlotDecl, scope: Scope) -> tuple[ir.Slot, ...]:
             written.span,
             f"the initial value is {describe_shape(initial.type.shape)}, "
             f"but the slot holds {describe_shape(slots[0].type.shape)}",
-            "reduce it, for example with `mean(…)`",
+            "a global slot starts from hyperparameters alone"
+            if form[0] is SlotShape.GLOBAL
+            else "reduce it, for example with `mean(…)`",
         )
         return ()
     return slots
@@ -330,7 +332,7 @@ def _slot_shape(
             f"there is no shape `{name}`",
             f"did you mean `{meant}`?"
             if meant
-            else "the shapes are `param`, `scalar`, `row` and `reduced(k)`",
+            else "the shapes are `param`, `scalar`, `row`, `reduced(k)` and `global`",
         )
         return None
     form = known[name]

@@ -159,6 +159,8 @@ def _call(call: syntax.CallExpr, scope: Scope) -> ir.Expr | None:
         return _expand(scope.names.macros[name], call, scope)
     if name == "old":
         return _old(call, scope)
+    if name == "global_norm":
+        return _global_norm(call, scope)
     if name in ops.PLANNED_FUNCTIONS:
         _infer_all(call, scope)
         scope.error("unsupported", call.function.span, f"`{name}` is not supported yet")
@@ -172,7 +174,41 @@ def _call(call: syntax.CallExpr, scope: Scope) -> ir.Expr | None:
     axis = _axis(call, op.params, op.reduces, scope)
     if axis is _BAD or not _counts(call, op.params, op.reduces, scope):
         return None
+    if op.totals and not _can_total(call, scope):
+        return None
     return apply(op, call.args, values, axis, call.span, scope)
+
+
+def _global_norm(call: syntax.CallExpr, scope: Scope) -> ir.Expr | None:
+    """`global_norm(x)`: the root of the total of the squares."""
+    (values, span) = (_infer_all(call, scope), call.span)
+    if _has_keywords(call, ("x",), scope) or not _counts(call, ("x",), False, scope):
+        return None
+    if not _can_total(call, scope):
+        return None
+    two = ir.Const(2, Type(Kind.INT, PerStep()), span)
+    square = apply(ops.INFIX["^"], call.args * 2, (*values, two), None, span, scope)
+    total = apply(ops.FUNCTIONS["total"], call.args, (square,), None, span, scope)
+    return apply(ops.FUNCTIONS["sqrt"], call.args, (total,), None, span, scope)
+
+
+def _can_total(call: syntax.CallExpr, scope: Scope) -> bool:
+    """Whether a sum over all variables can stand here; reports where not."""
+    name = call.function
+    if scope.base is Place.INITIAL:
+        message = f"`{name.text}` cannot be used {scope.base.value}"
+        scope.error("undefined-name", name.span, message, READABLE_HELP[scope.base])
+    elif scope.differs:
+        scope.error(
+            "misplaced-barrier",
+            call.span,
+            f"`{name.text}` is over all variables, but the condition of this `when` is not the "
+            "same for all of them",
+            "assign it to a local above the `when`",
+        )
+    else:
+        return True
+    return False
 
 
 def _infer_all(call: syntax.CallExpr, scope: Scope) -> tuple[ir.Expr | None, ...]:

@@ -22,7 +22,7 @@ GIVEN: dict[str, tuple[ir.Role, ir.Type]] = {
 
 CONSTANTS = frozenset("inf pi true false".split())
 
-FUNCTIONS = frozenset(ops.FUNCTIONS) | ops.PLANNED_FUNCTIONS | {"old"}
+FUNCTIONS = frozenset(ops.FUNCTIONS) | ops.PLANNED_FUNCTIONS | {"old", "global_norm"}
 
 KEYWORDS = frozenset(
     """and as assert async await break class continue def del elif else except finally for from

@@ -135,7 +135,7 @@ class Scope:
     `reported` collects the unknown names of the current statement. `locals` are the visible ones,
     `later` all that the step assigns anywhere, `hidden` those assigned in one branch only of an
     earlier `when`. `arguments` is set inside a macro, and `calls` are the macro calls being
-    expanded, outermost first.
+    expanded, outermost first. `differs` says that what is asked may not be so of all variables.
     """
 
     names: Names
@@ -148,6 +148,7 @@ class Scope:
     hidden: frozenset[str] = frozenset()
     arguments: Mapping[str, Argument] | None = None
     calls: tuple[syntax.CallExpr, ...] = ()
+    differs: bool = False
 
     def error(self, code: str, span: Span, message: str, help: str | None = None) -> None:  # noqa: A002
         """Adds one error, with the macros that lead to it."""

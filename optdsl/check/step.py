@@ -13,7 +13,7 @@ from optdsl.check.names import GIVEN
 from optdsl.check.scope import Scope
 from optdsl.check.shapes import broadcast, describe_kind, describe_shape, fits, join, real
 from optdsl.format import format_statement
-from optdsl.ir import Kind, Tensor, Type
+from optdsl.ir import Kind, PerStep, Tensor, Type
 from optdsl.records import replace
 
 
@@ -22,17 +22,27 @@ class Flow:
     """What is known at one point of the step; a branch works on a copy.
 
     `hidden` are the locals that an earlier `when` assigns in one branch only; `elsewhere` those of
-    the other branch, which can be assigned in this one, too.
+    the other branch, which can be assigned in this one, too. `given` are the global slots that have
+    their new values; `differs` says that some variables may not get here.
     """
 
     locals: dict[str, Type | None] = field(default_factory=dict)
     hidden: set[str] = field(default_factory=set)
     elsewhere: frozenset[str] = frozenset()
+    given: set[str] = field(default_factory=set)
+    differs: bool = False
 
-    def branch(self, other: Flow | None = None) -> Flow:
+    def branch(self, condition: ir.Expr | None, other: Flow | None = None) -> Flow:
         """The same knowledge for a branch, given the branch before it."""
         new = frozenset(other.locals) - frozenset(self.locals) if other else frozenset()
-        return Flow(dict(self.locals), set(self.hidden), self.elsewhere | new)
+        differs = condition is not None and not isinstance(condition.type.shape, PerStep)
+        return Flow(
+            dict(self.locals),
+            set(self.hidden),
+            self.elsewhere | new,
+            set(self.given),
+            self.differs or differs,
+        )
 
 
 @dataclass(slots=True)
@@ -125,7 +135,9 @@ def _statement(statement: syntax.Stmt, flow: Flow, attempt: Attempt) -> ir.Stmt 
 def _value(expr: syntax.Expr, flow: Flow, attempt: Attempt) -> ir.Expr | None:
     """The value of a statement's expression, with what is known there."""
     hidden = flow.elsewhere | flow.hidden
-    scope = replace(attempt.scope, locals=flow.locals, hidden=hidden, reported=set())
+    scope = replace(
+        attempt.scope, locals=flow.locals, hidden=hidden, reported=set(), differs=flow.differs
+    )
     return infer_whole(expr, scope)
 
 
@@ -190,6 +202,8 @@ def _update(statement: syntax.Update, flow: Flow, attempt: Attempt) -> ir.Set | 
     if value is None or target is None:
         return None
     name = statement.target.text
+    if isinstance(target.shape, PerStep) and not _can_give(statement, flow, attempt.scope):
+        return None
     if value.type.kind is Kind.BOOL:
         attempt.scope.error(
             "type-mismatch",
@@ -210,8 +224,34 @@ def _update(statement: syntax.Update, flow: Flow, attempt: Attempt) -> ir.Set | 
     return ir.Set(name, real(value), format_statement(statement), statement.span)
 
 
+def _can_give(statement: syntax.Update, flow: Flow, scope: Scope) -> bool:
+    """Whether a global slot can be given a value here; reports where not."""
+    name = statement.target.text
+    if flow.differs:
+        scope.error(
+            "misplaced-global",
+            statement.target.span,
+            f"`{name}` is one for all variables, but the condition of this `when` is not the same "
+            "for all of them",
+            "update it outside, with a value that `total(…)` gives",
+        )
+        return False
+    if name in flow.given:
+        scope.error(
+            "misplaced-global",
+            statement.target.span,
+            f"`{name}` already has its new value, and a global slot gets one in a step",
+            "give the earlier value the name of a local, with `=`",
+        )
+        return False
+    flow.given.add(name)
+    return True
+
+
 def _how_to_reduce(target: Type) -> str:
     match target.shape:
+        case PerStep():
+            return "add it up over all variables, with `total(…)`"
         case Tensor(reduced):
             axis = next(iter(reduced), None)  # a slot has at most one
             return f"reduce it along that axis, for example with `mean(…, axis={axis})`"
@@ -260,9 +300,9 @@ def _target_type(target: syntax.Ident, flow: Flow, scope: Scope) -> Type | None:
 
 def _when(statement: syntax.When, flow: Flow, attempt: Attempt) -> ir.If | None:
     condition = _condition(statement.condition, flow, attempt)
-    then_flow = flow.branch()
+    then_flow = flow.branch(condition)
     then = _block(statement.body, then_flow, attempt)
-    else_flow = flow.branch(then_flow)
+    else_flow = flow.branch(condition, then_flow)
     orelse = _block(statement.otherwise, else_flow, attempt)
     joins: list[tuple[str, Type]] = []
     for name, left in then_flow.locals.items():
@@ -277,6 +317,7 @@ def _when(statement: syntax.When, flow: Flow, attempt: Attempt) -> ir.If | None:
     flow.hidden |= then_flow.hidden | else_flow.hidden
     flow.hidden |= (then_flow.locals.keys() | else_flow.locals.keys()) - flow.locals.keys()
     flow.hidden -= flow.locals.keys()
+    flow.given |= then_flow.given | else_flow.given
     if condition is None:
         return None
     equation = format_statement(statement)

@@ -7,7 +7,7 @@ format (see `bounds`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -66,6 +66,7 @@ class Reference:
     ) -> None:
         self.optimizer = optimizer
         (self._case,) = optimizer.cases
+        self._globals = frozenset(slot.name for slot in self._case.global_slots)
         given = dict(hypers or {})
         self._hypers: dict[str, HyperValue] = {
             hyper.name: given.pop(hyper.name, hyper.default) for hyper in optimizer.hypers
@@ -87,63 +88,93 @@ class Reference:
         return State(start, start, slots, 0, dtype)
 
     def step(self, state: State, grad: ArrayLike | SparseGrad, *, mode: str | None = None) -> State:
-        """The state after one more step.
+        """The state after one more step of an optimizer of one variable; see `steps`."""
+        return self.steps([state], [grad], mode=mode)[0]
+
+    def steps(
+        self,
+        states: Sequence[State],
+        grads: Sequence[ArrayLike | SparseGrad | None],
+        *,
+        mode: str | None = None,
+    ) -> list[State]:
+        """The states of all variables after one more step; a gradient None leaves its variable.
 
         `mode`, "exact" or "lazy", replaces what the specification declares for sparse gradients.
-        Raises ValueError where the gradient does not fit the variable or an id is out of range.
+        Raises ValueError where a gradient does not fit its variable or an id is out of range.
         """
         mode = self._case.sparse if mode is None else mode
         if mode not in {"exact", "lazy"}:
             raise ValueError(f'mode must be "exact" or "lazy", but it is {mode!r}')
         with np.errstate(all="ignore"):
-            if not isinstance(grad, SparseGrad):
-                return self._dense(state, _checked(exact(grad), state.param.value.shape))
-            ids, rows = _summed(grad, state.param.value.shape, compute_format(state.dtype))
-            if mode == "lazy":
-                return self._lazy(state, ids, rows)
-            return self._dense(state, _scatter(exact(np.zeros_like(state.param.value)), ids, rows))
+            jobs = [self._job(state, grad, mode) for state, grad in zip(states, grads, strict=True)]
+            frames = [job.frame for job in jobs if job.frame is not None]
+            execute(self._case.step, frames)
+            globals_ = {name: frames[0].slots[name] for name in self._globals if frames}
+            return [self._after(job, globals_) for job in jobs]
 
-    def _dense(self, state: State, grad: Bounded) -> State:
-        unrounded, slots = self._run(state, state.param.value.shape, grad)
-        return _after(state, unrounded, slots)
+    def _job(self, state: State, grad: ArrayLike | SparseGrad | None, mode: str) -> _Job:
+        """What a variable starts a step from.
 
-    def _lazy(self, state: State, ids: NDArray[np.intp], grad: Bounded) -> State:
-        """The rule on the touched rows alone: the rest is as if it had not been in this step.
-
-        If there are none, that is everything: slots that are for all rows stay as well.
+        A lazy step is the rule on the touched rows alone: the rest is as if it had not been in this
+        step. If there are none, that is everything.
         """
-        if not len(ids):
-            return replace(state, t=state.t + 1)
         shape = state.param.value.shape
-        by_row = {slot.name for slot in self._case.slots if _has_rows(slot, len(shape))}
+        if grad is None:
+            return _Job(state, None, None)
+        if not isinstance(grad, SparseGrad):
+            return _Job(state, None, self._frame(state, _checked(exact(grad), shape)))
+        ids, rows = _summed(grad, shape, compute_format(state.dtype))
+        if mode == "exact":
+            dense = _scatter(exact(np.zeros_like(state.param.value)), ids, rows)
+            return _Job(state, None, self._frame(state, dense))
+        if not len(ids):
+            return _Job(state, None, None)
+        by_row = self._by_row(len(shape))
         touched = replace(
             state,
             unrounded=_gather(state.unrounded, ids),
             slots={n: _gather(s, ids) if n in by_row else s for n, s in state.slots.items()},
         )
-        unrounded, slots = self._run(touched, shape, grad)
-        return _after(
-            state,
-            _scatter(state.unrounded, ids, unrounded),
-            {n: _scatter(state.slots[n], ids, s) if n in by_row else s for n, s in slots.items()},
-        )
+        return _Job(state, ids, self._frame(touched, rows))
 
-    def _run(
-        self, state: State, shape: tuple[int, ...], grad: Bounded
-    ) -> tuple[Bounded, dict[str, Bounded]]:
-        """The variable, unrounded, and its slots; `shape` is the one with all rows."""
+    def _after(self, job: _Job, globals_: Mapping[str, Bounded]) -> State:
+        """The state of a variable one step later."""
+        state, ids, frame = job.state, job.ids, job.frame
+        if frame is None:
+            return replace(state, t=state.t + 1, slots={**state.slots, **globals_})
+        unrounded, slots = frame.param, frame.slots
+        if ids is not None:
+            by_row = self._by_row(state.param.value.ndim)
+            unrounded = _scatter(state.unrounded, ids, unrounded)
+            slots = {
+                n: _scatter(state.slots[n], ids, s) if n in by_row else s for n, s in slots.items()
+            }
+        param = rounded(unrounded, FORMATS[state.dtype])
+        return State(param, unrounded, slots, state.t + 1, state.dtype)
+
+    def _by_row(self, rank: int) -> set[str]:
+        """The slots with a row for each row of a variable."""
+        return {slot.name for slot in self._case.slots if _has_rows(slot, rank)}
+
+    def _frame(self, state: State, grad: Bounded) -> Frame:
+        """What names stand for when a step begins; `state` may have some of the rows."""
+        shape = state.param.value.shape  # of all of them
         form = compute_format(state.dtype)
-        frame = Frame(
+        slots = {
+            name: slot if name in self._globals else rounded(slot, form)
+            for name, slot in state.slots.items()
+        }
+        return Frame(
             self._hypers_at(state.t),
             state.t + 1,
             shape,
             form,
             rounded(grad, form),
             rounded(state.unrounded, form),
-            {name: rounded(slot, form) for name, slot in state.slots.items()},
+            slots,
+            self._globals,
         )
-        execute(self._case.step, frame)
-        return frame.param, frame.slots
 
     def _hypers_at(self, index: int) -> dict[str, Value]:
         return {
@@ -152,10 +183,16 @@ class Reference:
         }
 
 
-def _after(state: State, unrounded: Bounded, slots: Mapping[str, Bounded]) -> State:
-    """The state one step later."""
-    param = rounded(unrounded, FORMATS[state.dtype])
-    return State(param, unrounded, slots, state.t + 1, state.dtype)
+@record
+class _Job:
+    """One variable in a step: `ids` are the rows that it is about, None for all of them.
+
+    `frame` is None for a variable that is not stepped.
+    """
+
+    state: State
+    ids: NDArray[np.intp] | None
+    frame: Frame | None
 
 
 def _hyper_value(hyper: ir.Hyper, given: HyperValue, index: int) -> Value:

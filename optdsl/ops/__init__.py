@@ -25,5 +25,5 @@ FUNCTIONS: dict[str, Op] = {op.name: op for op in ROWS if op.form is Form.FUNCTI
 INFIX: dict[str, Op] = {op.symbol: op for op in ROWS if op.form is Form.INFIX}
 PREFIX: dict[str, Op] = {op.symbol: op for op in ROWS if op.form is Form.PREFIX}
 
-PLANNED_FUNCTIONS = frozenset("total global_norm transpose dot diag eye inverse_root qr".split())
+PLANNED_FUNCTIONS = frozenset("transpose dot diag eye inverse_root qr".split())
 """Functions of the language that this version does not build; using one is `unsupported`."""

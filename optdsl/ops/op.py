@@ -32,6 +32,7 @@ class Typing(Enum):
     SELECT = "bool, two numbers or two bools -> their kind"
     REDUCE_REAL = "real tensor -> real, over all axes or one"
     REDUCE_BOOL = "bool tensor -> bool, over all axes or one"
+    TOTAL = "numbers -> real, one for all variables"
     CONVERT = "int -> real"
 
 
@@ -109,3 +110,13 @@ class Op:
     def reduces(self) -> bool:
         """Whether the result depends on all elements along an axis."""
         return self.typing in (Typing.REDUCE_REAL, Typing.REDUCE_BOOL)
+
+    @property
+    def totals(self) -> bool:
+        """Whether the result depends on all variables of a step."""
+        return self.typing is Typing.TOTAL
+
+    @property
+    def mixes(self) -> bool:
+        """Whether the result depends on other elements than the one where it is asked for."""
+        return self.reduces or self.totals

@@ -206,6 +206,18 @@ _REDUCTIONS = (
     _function("all", "x", Typing.REDUCE_BOOL,
               numpy="all", interval=iv.same, left_out=True),
 )
+
+# At least one variable has a gradient in a step, and at least one element.
+_ACROSS = (
+    _function("total", "x", Typing.TOTAL, numpy="sum", interval=iv.total),
+)
 # fmt: on
 
-ROWS: tuple[Op, ...] = (*_LOGIC, *_COMPARISONS, *_ARITHMETIC, *_FUNCTIONS, *_REDUCTIONS)
+ROWS: tuple[Op, ...] = (
+    *_LOGIC,
+    *_COMPARISONS,
+    *_ARITHMETIC,
+    *_FUNCTIONS,
+    *_REDUCTIONS,
+    *_ACROSS,
+)

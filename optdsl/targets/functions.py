@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import assert_never
 
 from optdsl import ir
@@ -58,10 +59,12 @@ class Source:
     lowered: Lowered
     target: Target
     helper_prefix: str
+    known: Mapping[str, str]
+    """How totals and global slots are spelled, by name."""
 
     @property
     def sees_whole(self) -> bool:
-        """Whether the update looks at the whole variable: at dimensions, or over rows."""
+        """Whether a function looks at the whole variable: at dimensions, or over rows."""
         return any(
             mixes_rows(part) or (isinstance(part, Ref) and part.role is Role.DIM)
             for expr in (*ir.expressions(self.lowered.body), *(s.value for s in self.lowered.sizes))
@@ -71,7 +74,8 @@ class Source:
     @property
     def taken(self) -> frozenset[str]:
         """Names that a generated function has, which no name of a specification can be."""
-        return _PARAMETERS | set(HELPERS) | set(self.target.reductions.values())
+        known = {"known"} if self.known else set()
+        return _PARAMETERS | known | set(HELPERS) | set(self.target.reductions.values())
 
     def spelled(self, name: str) -> str:
         """A name of the specification in a generated function."""
@@ -85,11 +89,30 @@ HELPERS = ("axes", "expanded", "filled", "reduced")
 # --- once a step ---------------------------------------------------------------------------------
 
 
-def scalars(source: Source) -> list[Document]:
+def scalars(source: Source, result: str = "_Scalars") -> list[Document]:
     """The body of the function that computes a step's scalars."""
+    fields = {name: [name] for name in source.lowered.fields}
+    return _returned(source, result, fields)
+
+
+def new_globals(source: Source) -> list[Document]:
+    """The body of the function that computes what the global slots become."""
+    fields: dict[str, list[str]] = {}
+    for statement in source.lowered.body:
+        match statement:
+            case ir.Set(slot, Ref(name)):
+                fields.setdefault(name, []).append(slot)
+            case _:
+                raise AssertionError(f"a global slot is given {statement}")
+    return _returned(source, "_Globals", fields)
+
+
+def _returned(source: Source, result: str, results: dict[str, list[str]]) -> list[Document]:
+    """Computes scalars and returns a named tuple: for each by name, the fields that it fills."""
     lowered = source.lowered
     parts = [part for scalar in lowered.scalars for part in ir.parts(scalar.value)]
     given = {hyper.name: f"hyper.{hyper.name}" for hyper in source.hypers}
+    given |= source.known
     names = {one.name: _scalar_name(one, given, source) for one in lowered.scalars} | given
     referred = {part.name for part in parts if isinstance(part, Ref) and part.role is Role.LOCAL}
     here = Surroundings(
@@ -100,19 +123,20 @@ def scalars(source: Source) -> list[Document]:
     if any(map(_is_real_t, parts)):
         cast = call(source.target.cast, "t", source.target.double)
         documents.append((f"{T_AS_REAL} = ", cast))
-    fields: list[Document] = []
+    fields: dict[str, Document] = {}
     for scalar in lowered.scalars:
         name = scalar.name
-        if scalar.equation or (name in referred and not isinstance(scalar.value, Ref)):
+        own = results.get(name, [])
+        if scalar.equation or (name in referred and not isinstance(scalar.value, Ref)) or own[1:]:
             documents += comment(scalar.equation)
             documents += assignment(f"{names[name]} = ", scalar.value, writes, 1)
-            if name in lowered.fields:
-                fields.append(f"{name}={names[name]}")
-        elif name in lowered.fields:
-            before, text = value(scalar.value, WIDTH - len(name) - 10, writes)
+            fields |= {field: f"{field}={names[name]}" for field in own}
+        elif own:
+            before, text = value(scalar.value, WIDTH - len(own[0]) - 10, writes)
             documents += before
-            fields.append((f"{name}=", text))
-    return [*documents, ("return ", call("_Scalars", *fields))]
+            fields[own[0]] = (f"{own[0]}=", text)
+    ordered = [fields[field] for own in results.values() for field in own]
+    return [*documents, ("return ", call(result, *ordered))]
 
 
 def _scalar_name(scalar: Named, given: dict[str, str], source: Source) -> str:
@@ -157,13 +181,27 @@ def initial(source: Source) -> list[Document]:
         return Ref(name, Role.LOCAL, part.type, part.span)
 
     fields: list[Document] = []
-    for slot in source.case.slots:
+    for slot in source.case.own_slots:
         form = _initial_form(slot, writes)
         room = WIDTH - len(slot.name) - len(flat(form(""))) - 10
         before, text = value(ir.rewrite(slot.initial, rounded), room, writes)
         documents += before
         fields.append((f"{slot.name}=", form(text)))
     return [*documents, ("return ", call("_Slots", *fields))]
+
+
+def initial_globals(source: Source) -> list[Document]:
+    """The body of the function that gives the global slots' initial values."""
+    names = {hyper.name: f"hyper.{hyper.name}" for hyper in source.hypers}
+    fixed, double = source.lowered.fixed, source.target.double
+    writes = writer(Surroundings(source.target, source.helper_prefix, names, fixed, double))
+    documents: list[Document] = []
+    fields: list[Document] = []
+    for slot in source.case.global_slots:
+        before, text = value(slot.initial, WIDTH - len(slot.name) - 10, writes)
+        documents += before
+        fields.append((f"{slot.name}=", text))
+    return [*documents, ("return ", call("_Globals", *fields))]
 
 
 def _initial_form(slot: Slot, writes: Writer) -> Form:
@@ -185,6 +223,8 @@ def _initial_form(slot: Slot, writes: Writer) -> Form:
             like = call(here.helper("reduced"), "param", '"row"')
         case SlotShape.REDUCED:
             like = call(here.helper("reduced"), "param", str(slot.axis))
+        case SlotShape.GLOBAL:
+            raise AssertionError(f"{slot.name} is not one of each variable")
         case _:
             assert_never(slot.shape)
     if zero:
@@ -197,8 +237,30 @@ def _initial_form(slot: Slot, writes: Writer) -> Form:
 
 def update(source: Source) -> list[Document]:
     """The body of the update function."""
-    case, lowered = source.case, source.lowered
+    case, names = source.case, _names(source)
+    slots = [names[slot.name] for slot in case.own_slots]
+    documents = [*_unpacked(source, slots), *_of_variable(source, names)]
+    return [*opened(documents), ("return param, ", bracketed("_Slots(", slots, ")"))]
+
+
+def measure(source: Source, totals: Sequence[str]) -> list[Document]:
+    """The body of the function that gives what is summed over all variables."""
     names = _names(source)
+    parts = [part for part in _all_parts(source.lowered) if isinstance(part, (Ref, ir.Old))]
+    read = {part.name for part in parts}
+    for statement in source.lowered.body:
+        if isinstance(statement, ir.If):  # its branches are given what they update
+            read.update(ir.updated((statement,)))
+    slots = [slot.name for slot in source.case.own_slots if slot.name in read]
+    documents: list[Document] = [f"{names[name]} = slots.{name}" for name in slots]
+    documents += _of_variable(source, names)
+    sums = [f"{name}={names[name]}" for name in totals]
+    return [*opened(documents), ("return ", call("_Sums", *sums))]
+
+
+def _of_variable(source: Source, names: dict[str, str]) -> list[Document]:
+    """The statements of a function of one variable."""
+    case, lowered = source.case, source.lowered
     read = [part.name for part in _all_parts(lowered) if isinstance(part, ir.Old)]
     old = _old_names(read, names)
     here = Surroundings(
@@ -211,16 +273,15 @@ def update(source: Source) -> list[Document]:
         sized=sized_locals(lowered.body),
         whole=source.sees_whole,
     )
-    types = {"param": Type(Kind.REAL, Tensor()), **{slot.name: slot.type for slot in case.slots}}
+    slots = {slot.name: slot.type for slot in case.own_slots}
+    types = {"param": Type(Kind.REAL, Tensor()), **slots}
     writes = writer(here, types)
-    slots = [names[slot.name] for slot in case.slots]
-    documents = _unpacked(source, slots)
+    documents: list[Document] = []
     for named in lowered.sizes:
         documents += comment(named.equation)
         documents += assignment(f"{names[named.name]} = ", named.value, writes, 1)
     documents += [f"{old[name]} = {names[name]}" for name in types if name in old]
-    documents = opened([*documents, *block(lowered.body, writes, 1)])
-    return [*documents, ("return param, ", bracketed("_Slots(", slots, ")"))]
+    return [*documents, *block(lowered.body, writes, 1)]
 
 
 def _all_parts(lowered: Lowered) -> list[Expr]:
@@ -234,14 +295,14 @@ def _unpacked(source: Source, slots: list[str]) -> list[Document]:
     line = f"({slots[0]},) = slots" if len(slots) == 1 else f"{', '.join(slots)} = slots"
     if len(line) + 4 <= WIDTH:
         return [line]
-    pairs = zip(slots, source.case.slots, strict=True)
+    pairs = zip(slots, source.case.own_slots, strict=True)
     return [f"{name} = slots.{slot.name}" for name, slot in pairs]
 
 
 def _names(source: Source) -> dict[str, str]:
     """How the update function spells every name that can occur in it."""
     lowered = source.lowered
-    own = [*(slot.name for slot in source.case.slots), *ir.bound(lowered.body)]
+    own = [*(slot.name for slot in source.case.own_slots), *ir.bound(lowered.body)]
     own += [named.name for named in lowered.sizes]
     return {
         **{name: name for name in ("grad", "param")},

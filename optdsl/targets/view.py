@@ -12,22 +12,17 @@ from optdsl.analysis import Facts
 from optdsl.analysis.sparsity import Sparsity
 from optdsl.ir import Hyper, Kind, Optimizer, Slot, SlotShape
 from optdsl.meaning import meaning
-from optdsl.passes.lowering import Lowered, lowered_cases
+from optdsl.passes.phases import phased_cases
 from optdsl.targets import Target
+from optdsl.targets.across import Across, Printed, across, known
 from optdsl.targets.document import Document, fill, helpers, layout, lines
 from optdsl.targets.expressions import call, number
+from optdsl.targets.fields import Field, field, scalar_fields
 from optdsl.targets.functions import Source, initial, scalars, update
 from optdsl.targets.imports import Import, import_lines
 from optdsl.targets.standalone import Module, modules
-from optdsl.targets.text import WIDTH, comment_text, docstring_text, indented
+from optdsl.targets.text import WIDTH, docstring_text, indented
 from optdsl.version import __version__
-
-
-class Field(NamedTuple):
-    """A field of a named tuple: its line, and the comment above that if it is long."""
-
-    above: tuple[str, ...]
-    line: str
 
 
 class HyperView(NamedTuple):
@@ -61,6 +56,7 @@ class View(NamedTuple):
     scalar_fields: tuple[Field, ...]
     slot_fields: tuple[Field, ...]
     sees_whole: bool
+    across: Across | None
     scalars: str
     initial: str
     update: str
@@ -97,11 +93,13 @@ class Request(NamedTuple):
 def view(facts: Facts, target: Target, request: Request) -> View:
     """What a template prints for one checked optimizer."""
     optimizer, rt = facts.optimizer, request.rt
-    (known,) = facts.cases
-    (lowered,) = lowered_cases(optimizer)
-    source = Source(known.case, optimizer.hypers, lowered, target, rt)
+    (own,) = facts.cases
+    (phases,) = phased_cases(optimizer)
+    spelled = known(phases, own.case)
+    source = Source(own.case, optimizer.hypers, phases.last, target, rt, spelled)
     bodies = [lines(of(source)) for of in (scalars, initial, update)]
-    runtime = _runtime(bodies, target, request)
+    beyond = across(phases, own.case, optimizer.hypers, target, rt)
+    runtime = _runtime([*bodies, *(beyond.bodies if beyond else ())], target, request)
     summary, description = _documentation(optimizer)
     exports = [optimizer.name] * request.keras + [f"{optimizer.name}Module"] * request.module
     names = [hyper.name for hyper in optimizer.hypers]
@@ -122,14 +120,15 @@ def view(facts: Facts, target: Target, request: Request) -> View:
         hypers=tuple(_hyper(hyper, rt) for hyper in optimizer.hypers),
         construction=_body(call("super().__init__", given, "name", "options"), 2),
         options=f"{rt}OptionsWithoutDecay" if "weight_decay" in names else f"{rt}Options",
-        hyper_fields=tuple(_field(hyper.name, _kind(hyper.kind), "") for hyper in optimizer.hypers),
-        scalar_fields=_scalar_fields(lowered, target),
-        slot_fields=tuple(_field(slot.name, "Any", slot.doc) for slot in known.case.slots),
+        hyper_fields=tuple(field(hyper.name, _kind(hyper.kind), "") for hyper in optimizer.hypers),
+        scalar_fields=scalar_fields(phases.last, target),
+        slot_fields=tuple(field(slot.name, "Any", slot.doc) for slot in own.case.own_slots),
         sees_whole=source.sees_whole,
+        across=beyond.view if beyond else None,
         scalars=_body(bodies[0]),
         initial=_body(bodies[1]),
         update=_body(bodies[2]),
-        record=_body(_record(optimizer, known.sparsity, source, request.spec), 0),
+        record=_body(_record(optimizer, own.sparsity, source, beyond, request.spec), 0),
         runtime=runtime,
         keras=request.keras,
         module=request.module,
@@ -163,10 +162,12 @@ def _body(document: Document, depth: int = 1) -> str:
 # --- the record of the rule ----------------------------------------------------------------------
 
 
-def _record(optimizer: Optimizer, sparse: Sparsity, source: Source, spec: str) -> Document:
+def _record(
+    optimizer: Optimizer, sparse: Sparsity, source: Source, beyond: Printed | None, spec: str
+) -> Document:
     """The call that makes the runtime's record of the rule."""
     case = source.case
-    shapes = call("_Slots", *(f'{slot.name}="{_shape(slot)}"' for slot in case.slots))
+    shapes = call("_Slots", *(f'{slot.name}="{_shape(slot)}"' for slot in case.own_slots))
     fields: list[Document] = [
         "api=1",
         f"spec={_quoted(spec)}",
@@ -179,6 +180,8 @@ def _record(optimizer: Optimizer, sparse: Sparsity, source: Source, spec: str) -
         "initial=_initial",
         "update=_update",
     ]
+    if beyond:
+        fields += beyond.record
     if source.sees_whole:
         fields.append("sees_whole=True")
     if case.sparse != "exact":
@@ -243,25 +246,6 @@ def _argument(hyper: Hyper) -> list[str]:
 
 
 # --- fields and text -----------------------------------------------------------------------------
-
-
-def _scalar_fields(lowered: Lowered, target: Target) -> tuple[Field, ...]:
-    kinds = {scalar.name: scalar.value.type.kind for scalar in lowered.scalars}
-    python = {Kind.REAL: "float", Kind.INT: "int", Kind.BOOL: "bool"}
-    return tuple(
-        _field(name, python[kinds[name]] if name in lowered.fixed else target.tensor, "")
-        for name in lowered.fields
-    )
-
-
-def _field(name: str, annotation: str, doc: str) -> Field:
-    """A field with what is said about it, behind it where it fits, else above."""
-    line, text = f"{name}: {annotation}", comment_text(doc).rstrip(".")
-    if not text:
-        return Field((), line)
-    if len(f"    {line}  # {text}") <= WIDTH:
-        return Field((), f"{line}  # {text}")
-    return Field(tuple(fill(text, "# ", "# ", WIDTH - 4)), line)
 
 
 def _documentation(optimizer: Optimizer) -> tuple[str, str]:
