@@ -74,16 +74,18 @@ MODULES = frozenset(
 RUNTIME = frozenset(
     """API AbstractContextManager Annotated Bool Callable Contents Core Counter Decimal
     EarlierName Fixed Followed Found Fraction Int Interval Iterable Iterator Kept KerasClass
-    KerasOptimizer Kind Layout Mapping Matched ModuleClass ModuleOptimizer NamedTuple NoRate
+    KerasOptimizer Kind Known Layout Mapping Matched Measure ModuleClass
+    ModuleOptimizer NamedTuple NoRate
     NotAcceptedError Number OPTIONS Option Options OptionsWithoutDecay Plan Rate Real Renaming
     Rows Rule Saved Sequence Setting Shared State Step TOGETHER TypeVar TypedDict Unpack
     Update Whole accepted accumulate alike as_column as_gradient axes cast check_change
-    check_clips check_gradient check_replica compute_dtype contextlib dataclass describe
+    check_clips check_gradient check_replica compute_dtype contextlib dataclass dense_of describe
     described distinct_rows distinct_rows_of_fixed_size expanded filled float64 floating_dtype
     get_type_hints initial_values inside_xla inspect json keras_class known listed
     listed_pairs listed_variables local made_state matched module_class numbers on_replica
     one_of parsed partial plain_scalar re read read_param real_number reduce_all reduce_any
-    reduce_max reduce_mean reduce_min reduce_norm reduce_sum reduced register scope_for
+    reduce_max reduce_mean reduce_min reduce_norm reduce_sum reduced register
+    rows_of scope_for
     settings shown state_names strategy_here switch textwrap tf_variable value_of values_now
     variable_name warnings whole_number with_settings write write_everywhere write_rows
     written""".split()

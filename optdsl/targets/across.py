@@ -115,7 +115,7 @@ def _record(view: Across, rt: str) -> list[Document]:
         made = [_measure(one, rt) for one in view.measures]
         fields += ["sums=_Sums", ("measures=", bracketed("[", made, "]"))]
     if view.global_fields:
-        fields += ["globals=_Globals", "initial_globals=_initial_globals"]
+        fields += ["global_slots=_Globals", "initial_globals=_initial_globals"]
         fields.append("new_globals=_globals")
     return fields
 

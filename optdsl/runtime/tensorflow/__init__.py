@@ -8,7 +8,7 @@ from optdsl.runtime.tensorflow.hypers import Bool, Int, Number, Rate, Real
 from optdsl.runtime.tensorflow.keras_optimizer import KerasOptimizer, keras_class
 from optdsl.runtime.tensorflow.module_optimizer import ModuleOptimizer, module_class
 from optdsl.runtime.tensorflow.options import Options, OptionsWithoutDecay
-from optdsl.runtime.tensorflow.rule import API, Rule, Whole
+from optdsl.runtime.tensorflow.rule import API, Known, Measure, Rule, Whole
 from optdsl.runtime.tensorflow.shapes import (
     axes,
     expanded,
@@ -28,6 +28,8 @@ __all__ = [
     "Bool",
     "Int",
     "KerasOptimizer",
+    "Known",
+    "Measure",
     "ModuleOptimizer",
     "Number",
     "Options",

@@ -49,6 +49,7 @@ class Core:
         self.current: tuple[int, ...] = ()  # places of those of the last `build`
         self.initial: dict[str, partial[dict[str, tf.Tensor]]] = {}  # by variable
         self.replicas: list[list[State]] = []
+        self.globals: list[tf.Variable] = []  # slots of all variables together
         self.steps: dict[Any, Step] = {}
         self.updates: dict[Any, Update] = {}  # by options
         self.traced = False  # as a part of somebody's compiled function
@@ -152,7 +153,8 @@ class Core:
             raise ValueError("a variable is given twice")
         decayed = dict(zip(refs, decays, strict=True))
         new = [each for each in variables if tf_variable(each).ref() not in self.places]
-        named = dict(zip(state_names(new, self.initial), new, strict=True))
+        taken = [*self.initial, *(["global"] if self.rule.global_names else [])]
+        named = dict(zip(state_names(new, taken), new, strict=True))
         params = {name: tf_variable(each) for name, each in named.items()}
         for name, param in params.items():
             if not param.dtype.is_floating:
@@ -172,6 +174,9 @@ class Core:
             made = self.saved.by_name[name] = add(name, value)
             return made
 
+        if self.rule.initial_globals is not None and not self.globals:
+            values = self.rule.initial_globals(given)._asdict()
+            self.globals = [make(f"global/{s}", float64(v)) for s, v in values.items()]
         for name, param in params.items():
             values = initial[name]()
             decays_too = decayed[param.ref()]
@@ -212,6 +217,7 @@ class Core:
             {name: about[name] for name in (*first, *about)},
             options["gradient_accumulation_steps"],
             dict(self.fixed),
+            {f"global/{name}": "float64 ()" for name in self.rule.global_names},
         )
 
     def _append(self, state: State) -> None:
@@ -272,9 +278,14 @@ class Core:
         return tuple(self.places[ref] for ref in refs)
 
     def slots(self) -> dict[str, list[tf.Variable]]:
-        """The slots by name: one variable for each that there was at `build`."""
+        """The slots by name: one variable for each that there was at `build`.
+
+        A global slot has one for all of them.
+        """
         names = self.rule.slot_names
-        return {name: [getattr(s.slots, name) for s in self.states] for name in names}
+        own = {name: [getattr(s.slots, name) for s in self.states] for name in names}
+        of_all = zip(self.rule.global_names, self.globals, strict=False)
+        return own | {name: [variable] for name, variable in of_all}
 
     def restore_averages(self, places: Iterable[int]) -> None:
         """Overwrites variables with their moving averages, where there are any."""
@@ -340,6 +351,7 @@ class Core:
                 local(self.iterations)[replica],
                 self.fixed,
                 self.updates[chosen],
+                [local(variable)[replica] for variable in self.globals],
             )
         self.steps[key].run(grads, hypers)
 

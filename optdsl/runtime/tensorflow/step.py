@@ -7,6 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from optdsl.runtime.tensorflow.replicas import write
 from optdsl.runtime.tensorflow.rows import (
     Rows,
     check_gradient,
@@ -14,9 +15,11 @@ from optdsl.runtime.tensorflow.rows import (
     distinct_rows_of_fixed_size,
     inside_xla,
     numbers,
+    read,
 )
+from optdsl.runtime.tensorflow.rule import Known
 from optdsl.runtime.tensorflow.state import State, accumulate, compute_dtype
-from optdsl.runtime.tensorflow.update import Shared, Update
+from optdsl.runtime.tensorflow.update import Shared, Update, dense_of, rows_of
 
 
 class Step:
@@ -29,6 +32,7 @@ class Step:
         iterations: tf.Variable,
         fixed: dict[str, Any],
         update: Update,
+        globals_: Sequence[tf.Variable] = (),
     ) -> None:
         self.rule = update.rule
         self.options = update.options
@@ -37,6 +41,7 @@ class Step:
         self.iterations = iterations
         self.fixed = fixed
         self.update = update
+        self.globals = globals_
         self.function = tf.function(self._run, autograph=False, reduce_retracing=True)
         self.known: dict[tuple[tf.DType, ...], Any] = {}  # traces, by dtypes
 
@@ -153,34 +158,94 @@ class Step:
         self, grads: list[Any], t: tf.Tensor, hypers: dict[str, tf.Tensor]
     ) -> None:
         """Update number `t`: of the variables, their slots and their averages."""
-        shared = self._shared(grads, t, hypers)
         pairs = list(zip(grads, self.updated, strict=True))
-        dense = [pair for pair in pairs if not isinstance(pair[0], Rows)]
-        self.update.dense(dense, shared)
-        for grad, state in pairs:
-            # A table without rows has none to update.
-            if isinstance(grad, Rows) and state.param.shape[0]:
-                self.update.rows(grad, state, shared)
+        shared = self._shared(grads, hypers)
+        known = self._known(pairs, shared, t, hypers) if self.rule.sees_others else None
+        shared = self._with_scalars(self.rule.scalars, shared, t, hypers, known)
+        self.update.dense(dense_of(pairs), shared)
+        for grad, state in rows_of(pairs):
+            self.update.rows(grad, state, shared)
+        if known is not None and self.globals:
+            for variable, value in zip(self.globals, known.new, strict=True):
+                write(variable, value)
         if self.options["use_ema"]:
             self.update.averages(self.states, t)
 
-    def _shared(
-        self, grads: list[Any], t: tf.Tensor, hypers: dict[str, tf.Tensor]
+    def _known(
+        self, pairs: list[Any], shared: Shared, t: tf.Tensor, hypers: dict[str, Any]
+    ) -> Known:
+        """Adds up over all variables, phase by phase, what the rule asks for."""
+        rule, own = self.rule, self.rule.hypers(**self.fixed, **hypers)
+        old = sums = None
+        if rule.global_slots is not None:
+            old = rule.global_slots(*(read(variable) for variable in self.globals))
+        if rule.sums is not None:
+            make = getattr(rule.sums, "_make")  # noqa: B009
+            sums = make([None] * len(rule.sum_names))
+        known = Known(old, sums, old)
+        for phase, measure in enumerate(rule.measures):
+            if measure.new_globals is not None:
+                known = known._replace(new=measure.new_globals(t, own, known))
+            now = self._with_scalars(measure.scalars, shared, t, hypers, known)
+            found = self.update.sums(phase, pairs, now)
+            known = known._replace(sums=_filled(known.sums, found))
+        if rule.new_globals is None:
+            return known
+        return known._replace(
+            new=self._kept(pairs, old, rule.new_globals(t, own, known))
+        )
+
+    def _kept(self, pairs: list[Any], old: Any, new: Any) -> Any:
+        """The new global slots; the old ones where a lazy step touches no row."""
+        touched = [
+            grad.ids >= 0 if isinstance(grad, Rows) else state.touched
+            for grad, state in pairs
+        ]
+        lazy = self.options["sparse_mode"] == "lazy"
+        if not lazy or any(rows is None for rows in touched):
+            return new
+        some = tf.reduce_any([tf.reduce_any(rows) for rows in touched])
+        return tf.nest.map_structure(
+            lambda before, after: tf.where(some, tf.cast(after, tf.float64), before),
+            old,
+            new,
+        )
+
+    def _with_scalars(
+        self,
+        scalars: Callable[..., Any],
+        shared: Shared,
+        t: tf.Tensor,
+        hypers: dict[str, Any],
+        known: Known | None,
     ) -> Shared:
-        """Computes once what all variables need."""
+        """What the variables share, with what one phase computes once for all."""
+        beyond = () if known is None else (known,)
+
+        def once(hypers: dict[str, Any]) -> Any:
+            return scalars(t, self.rule.hypers(**self.fixed, **hypers), *beyond)
+
+        undecayed = None
+        if self.rule.owns_weight_decay:
+            undecayed = once(hypers | {"weight_decay": tf.zeros([], tf.float64)})
+        return shared._replace(scalars=once(hypers), undecayed=undecayed)
+
+    def _shared(self, grads: list[Any], hypers: dict[str, tf.Tensor]) -> Shared:
+        """What the variables share, whatever the rule is."""
         clip = None
         if (limit := self.options["global_clipnorm"]) is not None:
             squares = [tf.reduce_sum(tf.square(numbers(grad))) for grad in grads]
             norm = tf.sqrt(tf.add_n([tf.cast(each, tf.float64) for each in squares]))
             clip = limit / tf.maximum(norm, limit)
-        decay = undecayed = None
-        if self.rule.owns_weight_decay:
-            none = {"weight_decay": tf.zeros([], tf.float64)}
-            undecayed = self._scalars(t, hypers | none)
-        elif (share := self.options["weight_decay"]) is not None:
+        decay = None
+        share = self.options["weight_decay"]
+        if share is not None and not self.rule.owns_weight_decay:
             rate = hypers.get("learning_rate", tf.constant(1, tf.float64))
             decay = share * rate
-        return Shared(self._scalars(t, hypers), undecayed, decay, clip)
+        return Shared(None, None, decay, clip)
 
-    def _scalars(self, t: tf.Tensor, hypers: dict[str, tf.Tensor]) -> Any:
-        return self.rule.scalars(t, self.rule.hypers(**self.fixed, **hypers))
+
+def _filled(sums: Any, found: Any) -> Any:
+    """Sums, with those that were found now."""
+    pairs = zip(sums, found, strict=True)
+    return type(sums)(*(old if new is None else new for old, new in pairs))

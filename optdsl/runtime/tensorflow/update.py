@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import tensorflow as tf
@@ -10,7 +11,7 @@ import tensorflow as tf
 from optdsl.runtime.tensorflow.options import Options
 from optdsl.runtime.tensorflow.replicas import write
 from optdsl.runtime.tensorflow.rows import Rows, as_column, read, write_rows
-from optdsl.runtime.tensorflow.rule import Rule, Whole
+from optdsl.runtime.tensorflow.rule import Measure, Rule, Whole
 from optdsl.runtime.tensorflow.state import State, read_param, written
 
 TOGETHER = 8
@@ -56,11 +57,37 @@ class Update:
         self.whole = jit(self._whole)
         self.part = jit(self._part)
         self.average = jit(self._average)
+        self.sum_whole = [jit(partial(self._sum_whole, one)) for one in rule.measures]
+        self.sum_part = [jit(partial(self._sum_part, one)) for one in rule.measures]
+
+    def sums(self, phase: int, pairs: Iterable[Any], shared: Shared) -> Any:
+        """What one phase adds up over all variables, in float64."""
+        found = [
+            self.sum_whole[phase](group, shared)
+            for group in alike(dense_of(pairs), TOGETHER, _kind)
+        ]
+        for grad, state in rows_of(pairs):
+            values = self.clipped(grad.values, shared.clip)
+            param, slots = self._read_rows(grad, state)
+            fixed = (tuple(state.param.shape), state.decays)
+            rows = (grad.ids, values)
+            found.append(self.sum_part[phase](rows, param, slots, shared, *fixed))
+        return _added(found)
 
     def dense(self, pairs: Iterable[tuple[tf.Tensor, State]], shared: Shared) -> None:
         """Updates variables by dense gradients."""
         for group in alike(pairs, TOGETHER, _kind):
             self.whole(group, shared)
+
+    def _read_rows(self, grad: Rows, state: State) -> tuple[tf.Tensor, list[Any]]:
+        """The rows that a gradient names, of the variable and of its slots."""
+        held = self.rule.held_by_row(state.param)
+        at = tf.maximum(grad.ids, 0)
+        slots = [
+            read(slot, at if by_row else None)
+            for slot, by_row in zip(state.slots, held, strict=True)
+        ]
+        return read_param(state, at), slots
 
     def rows(self, grad: Rows, state: State, shared: Shared) -> None:
         """Updates the rows of a variable that its gradient names, and no others.
@@ -68,16 +95,12 @@ class Update:
         They are read and written outside of the compiled part: it would use one core.
         """
         held = self.rule.held_by_row(state.param)
-        at = tf.maximum(grad.ids, 0)
-        slots = [
-            read(slot, at if by_row else None)
-            for slot, by_row in zip(state.slots, held, strict=True)
-        ]
+        param, slots = self._read_rows(grad, state)
         targets = self._targets(state)
         dtypes = tuple(variable.dtype for variable, _ in targets)
         fixed = (tuple(state.param.shape), held, state.decays, dtypes)
         grad = grad._replace(values=self.clipped(grad.values, shared.clip))
-        new = self.part(grad[:2], read_param(state, at), slots, shared, *fixed)
+        new = self.part(grad[:2], param, slots, shared, *fixed)
         for (variable, by_row), value in zip(targets, new, strict=True):
             if by_row:
                 write_rows(variable, grad, value)
@@ -120,7 +143,8 @@ class Update:
         slots = [read(slot) for slot in state.slots]
         seen = Whole(tuple(state.param.shape), touched)
         param = read_param(state)
-        param, new = self._ruled(grad, param, slots, state.decays, shared, seen)
+        rule = (self.rule.update, self.rule.sees_whole)
+        param, new = self._ruled(rule, grad, param, slots, state.decays, shared, seen)
         for variable, value, by_row in written(self.rule, state, param, new):
             if touched is None:
                 write(variable, value)
@@ -130,14 +154,16 @@ class Update:
 
     def _ruled(
         self,
+        rule: tuple[Callable[..., Any], bool],
         grad: tf.Tensor,
         param: tf.Tensor,
         slots: Iterable[tf.Tensor],
         decays: bool,
         shared: Shared,
         seen: Whole,
-    ) -> tuple[tf.Tensor, Any]:
-        """Weight decay and the rule, all in the dtype of `grad`."""
+    ) -> Any:
+        """Weight decay and a function of the rule, all in the dtype of `grad`."""
+        function, sees_whole = rule
         dtype = grad.dtype
         param = tf.cast(param, dtype)
         if shared.decay is not None and decays:
@@ -145,9 +171,56 @@ class Update:
         undecayed = shared.undecayed is not None and not decays
         scalars = shared.undecayed if undecayed else shared.scalars
         values = self.rule.slots(*(tf.cast(slot, dtype) for slot in slots))
-        if self.rule.sees_whole:
-            return self.rule.update(grad, param, values, scalars, seen)
-        return self.rule.update(grad, param, values, scalars)
+        if sees_whole:
+            return function(grad, param, values, scalars, seen)
+        return function(grad, param, values, scalars)
+
+    def _sum_whole(
+        self, measure: Measure, pairs: list[tuple[tf.Tensor, State]], shared: Shared
+    ) -> Any:
+        """What variables that are alike add to the sums of a phase."""
+        shared = shared.cast(pairs[0][0].dtype)
+        found = []
+        for grad, state in pairs:
+            touched = None if state.touched is None else as_column(state.touched, grad)
+            seen = Whole(tuple(state.param.shape), touched)
+            given = [read(slot) for slot in state.slots]
+            clipped = self.clipped(grad, shared.clip)
+            of = (clipped, read_param(state), given, state.decays, shared, seen)
+            found.append(self._measured(measure, *of))
+        return _added(found)
+
+    def _sum_part(
+        self,
+        measure: Measure,
+        grad: tuple[tf.Tensor, tf.Tensor],
+        param: tf.Tensor,
+        slots: Sequence[tf.Tensor],
+        shared: Shared,
+        shape: tuple[int, ...],
+        decays: bool,
+    ) -> Any:
+        """What some rows of a variable add to the sums of a phase; see `_part`."""
+        ids, values = grad
+        seen = Whole(shape, as_column(ids >= 0, values))
+        shared = shared.cast(values.dtype)
+        return self._measured(measure, values, param, slots, decays, shared, seen)
+
+    def _measured(self, measure: Measure, *of: Any) -> Any:
+        """What one variable adds to the sums of a phase, in float64."""
+        sums = self._ruled((measure.measure, measure.sees_whole), *of)
+        mask = of[-1].mask
+        lazy = self.options["sparse_mode"] == "lazy"
+
+        def counted(own: tf.Tensor | None) -> tf.Tensor | None:
+            if own is None:
+                return None
+            own = tf.cast(own, tf.float64)
+            # Without a row, a variable is not in the step; not even by its size.
+            some = tf.reduce_any(mask) if lazy and mask is not None else None
+            return own if some is None else tf.where(some, own, tf.zeros_like(own))
+
+        return tf.nest.map_structure(counted, sums)
 
     def _part(
         self,
@@ -176,7 +249,8 @@ class Update:
         shared = shared.cast(values.dtype)
         named = as_column(ids >= 0, values)
         seen = Whole(shape, named)
-        param, new = self._ruled(values, param, slots, decays, shared, seen)
+        rule = (self.rule.update, self.rule.sees_whole)
+        param, new = self._ruled(rule, values, param, slots, decays, shared, seen)
         some = tf.reduce_any(named)  # a gradient that names no row changes nothing
         kept = [
             value if by_row else tf.where(some, value, tf.cast(old, value.dtype))
@@ -212,6 +286,26 @@ def alike(
     for found in kinds.values():
         for start in range(0, len(found), most):
             yield found[start : start + most]
+
+
+def dense_of(pairs: Iterable[Any]) -> list[Any]:
+    """The pairs of a dense gradient and a state."""
+    return [pair for pair in pairs if not isinstance(pair[0], Rows)]
+
+
+def rows_of(pairs: Iterable[Any]) -> list[Any]:
+    """The pairs of a gradient of rows and a state, of variables that have rows."""
+    rows = (pair for pair in pairs if isinstance(pair[0], Rows))
+    return [pair for pair in rows if pair[1].param.shape[0]]
+
+
+def _added(sums: list[Any]) -> Any:
+    """Sums of the same kinds, added up."""
+
+    def add(*each: tf.Tensor | None) -> tf.Tensor | None:
+        return None if each[0] is None else tf.add_n(each)
+
+    return tf.nest.map_structure(add, *sums)
 
 
 def _shape(variable: tf.Variable) -> tuple[Any, ...]:
