@@ -13,7 +13,9 @@ from optdsl.analysis.domain import DomainReport
 from optdsl.analysis.sparsity import Sparsity
 from optdsl.format import format_expr
 from optdsl.ops import OPS, Form
-from optdsl.passes.lowering import lower
+from optdsl.passes.lowering import Named, lower
+from optdsl.passes.phases import phases
+from optdsl.records import replace
 from optdsl.source import SourceFile
 
 _WIDTH = 100
@@ -48,6 +50,7 @@ def _sections(facts: Facts) -> list[list[str]]:
         ["Equations", *_indented(equations(case.step, 0))],
         _hypers(optimizer),
         _state(case, known.cost),
+        _phases(case, optimizer.hypers),
         _once(case, optimizer.hypers),
         _sparse(case.sparse, known.sparsity),
         _domain(known.domain, facts.source),
@@ -132,15 +135,56 @@ def _state(case: ir.Case, total: Cost) -> list[str]:
     return [title, *_indented(_table(rows)), *_indented([moved])]
 
 
+def _phases(case: ir.Case, hypers: tuple[ir.Hyper, ...]) -> list[str]:
+    """What is added up over all variables, and what that parts the step into."""
+    measures = phases(case, hypers).measures
+    if not measures:
+        return []
+    lines = []
+    for number, measure in enumerate(measures, start=1):
+        lines.append(f"{number}  adds up, over all variables with a gradient:")
+        lines += [f"       {text(call)}" for call in measure.calls]
+    given = [f"`{name}`" for name in dict.fromkeys(ir.updated(case.step)) if name in _names(case)]
+    if given:
+        lines.append(f"   then {', '.join(given)}, once for all variables")
+    lines.append(f"{len(measures) + 1}  updates each variable and its slots")
+    sums = "a sum" if sum(len(one.calls) for one in measures) == 1 else "sums"
+    title = f"Phases: {len(measures) + 1}, since {sums} over all variables must be known in between"
+    return [title, *_indented(lines)]
+
+
+def _names(case: ir.Case) -> set[str]:
+    return {slot.name for slot in case.global_slots}
+
+
 def _once(case: ir.Case, hypers: tuple[ir.Hyper, ...]) -> list[str]:
-    lowered = lower(case, hypers)
-    scalars = [(scalar.name, text(scalar.value)) for scalar in lowered.scalars]
+    scalars = [(scalar.name, text(scalar.value)) for scalar in once(case, hypers)]
     rows = [(name, f"= {text}") for name, text in scalars if name != text]
-    given = [name for name, text in scalars if name == text]
+    given = [name for name, text in scalars if name == text and name not in _names(case)]
     lines = _table(rows) if rows else []
     if given:
         lines.append(f"{', '.join(given)}: as given")
     return ["Computed once per step, in float64", *_indented(lines)] if lines else []
+
+
+def once(case: ir.Case, hypers: tuple[ir.Hyper, ...]) -> tuple[Named, ...]:
+    """What is computed once per step; what a global slot becomes is called `new_` and its name."""
+    body = _with_new(case.step, _names(case))
+    return lower(replace(case, step=body), hypers).scalars
+
+
+def _with_new(body: tuple[ir.Stmt, ...], names: set[str]) -> tuple[ir.Stmt, ...]:
+    done: list[ir.Stmt] = []
+    for statement in body:
+        match statement:
+            case ir.Set(name, value, equation, span) if name in names:
+                done.append(ir.Let(f"new_{name}", value, equation, span))
+            case ir.If(_, then, orelse):
+                sides = {"then": _with_new(then, names), "orelse": _with_new(orelse, names)}
+                done.append(replace(statement, **sides))
+            case _:
+                done.append(statement)
+    return tuple(done)
 
 
 def _sparse(declared: str, facts: Sparsity) -> list[str]:

@@ -236,17 +236,57 @@ ERRORS = (
         """,
     ),
     error(
-        "unsupported",
-        """The language has this construct, and this version of the compiler does not build it yet:
-        `case`, `eval`, `repeat`, `regrad`, the shapes `square` and `global`, sums across variables
-        and matrix functions.""",
+        "misplaced-barrier",
+        """A sum over all variables is known when all variables have come that far, so it cannot
+        stand where some of them may not come: under a `when` whose condition is not the same for
+        all. A condition on `t`, on hyperparameters, on totals or on global slots is.""",
         """
         step:
-            param <- param - 0.1 * grad / global_norm(grad)
+            when rank > 1:
+                g = grad / max(global_norm(grad), 1)
+            otherwise:
+                g = grad
+            param <- param - 0.1 * g
         """,
         """
         step:
-            param <- param - 0.1 * grad / max(norm(grad), 1)
+            scale = 1 / max(global_norm(grad), 1)
+            when rank > 1:
+                g = scale * grad
+            otherwise:
+                g = grad
+            param <- param - 0.1 * g
+        """,
+    ),
+    error(
+        "misplaced-global",
+        """A global slot is one for all variables, and has one new value in a step: it is given once
+        on each path, under conditions that are the same for all variables.""",
+        """
+        slot largest: global "Largest norm so far."
+        step:
+            largest <- max(largest, global_norm(grad))
+            largest <- min(largest, 10)
+            param <- param - 0.1 * grad / (largest + 1)
+        """,
+        """
+        slot largest: global "Largest norm so far."
+        step:
+            largest <- min(max(largest, global_norm(grad)), 10)
+            param <- param - 0.1 * grad / (largest + 1)
+        """,
+    ),
+    error(
+        "unsupported",
+        """The language has this construct, and this version of the compiler does not build it yet:
+        `case`, `eval`, `repeat`, `regrad`, the shape `square` and matrix functions.""",
+        """
+        step:
+            param <- param - 0.1 * dot(grad, param) * grad
+        """,
+        """
+        step:
+            param <- param - 0.1 * sum(grad * param) * grad
         """,
     ),
 )

@@ -44,12 +44,14 @@ _SAME = Type(Kind.REAL, PerStep())
 class Barred:
     """A step whose sums over variables are locals of it.
 
-    `totals` gives their levels by name, from 1, in the order of the step. `new` names the local
-    that holds a global slot's new value, and `levels` says after which barrier that is known.
+    `totals` gives their levels by name, from 1, in the order of the step, and `calls` what was
+    written. `new` names the local that holds a global slot's new value, and `levels` says after
+    which barrier that is known.
     """
 
     body: tuple[Stmt, ...]
     totals: dict[str, int]
+    calls: dict[str, Expr]
     new: dict[str, str]
     levels: dict[str, int]
 
@@ -63,7 +65,7 @@ def barred(case: Case, taken: frozenset[str]) -> Barred:
         body = _block(case.step, _Point(), work)
         levels = {slot: work.levels[new] for slot, new in work.new.items()}
         if levels == floors:
-            return Barred(body, work.totals, work.new, levels)
+            return Barred(body, work.totals, work.calls, work.new, levels)
         floors = levels  # of a slot that two branches give, each knows its own only
 
 
@@ -75,6 +77,7 @@ class _Work:
     globals: frozenset[str]
     floors: dict[str, int] = field(default_factory=dict)
     totals: dict[str, int] = field(default_factory=dict)
+    calls: dict[str, Expr] = field(default_factory=dict)
     new: dict[str, str] = field(default_factory=dict)
     levels: dict[str, int] = field(default_factory=dict)  # of both, by name
 
@@ -168,14 +171,19 @@ def _assigned(body: tuple[Stmt, ...]) -> Iterator[str]:
 
 
 def _value(expr: Expr, equation: str, point: _Point, work: _Work, before: list[Stmt]) -> Expr:
-    """An expression in which sums, and new values of global slots, are SHARED; adds the sums."""
+    """An expression in which sums, and new values of global slots, are SHARED; adds the sums.
+
+    The first of them is told by the equation.
+    """
+    first = len(before)
 
     def shared(part: Expr) -> Expr | None:
         match part:
             case Call(op, (arg,)) if OPS[op].totals:
                 arg = ir.rewrite(arg, shared)
                 name = claimed(f"total_{describe(arg)}", work.taken)
-                statement = Let(name, part, equation, part.span)
+                own = equation if len(before) == first else ""
+                statement = Let(name, part, own, part.span)
                 return _add_sum(name, arg, statement, point, work, before)
             case Ref(name, Role.SLOT) if name in point.given:
                 return replace(part, name=work.named(name), role=Role.SHARED)
@@ -195,6 +203,7 @@ def _add_sum(
     """Adds the sum over one variable, and gives what stands for that over all."""
     own = Call("sum", (arg,), None, _ONE, arg.span) if isinstance(arg.type.shape, Tensor) else arg
     work.totals[name] = work.levels[name] = _level(arg, point, work) + 1
+    work.calls[name] = statement.value
     before.append(replace(statement, value=own))
     return Ref(name, Role.SHARED, _SAME, statement.span)
 

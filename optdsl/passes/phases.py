@@ -21,10 +21,12 @@ _SAME = Type(Kind.REAL, PerStep())
 class Measure:
     """A phase before a barrier: its body binds `totals`, each the sum over one variable.
 
-    `globals` updates those global slots that the phase reads anew; None where there are none.
+    `calls` are the totals as they were written. `globals` updates those global slots that the phase
+    reads anew; None where there are none.
     """
 
     totals: tuple[str, ...]
+    calls: tuple[Expr, ...]
     step: Lowered
     globals: Lowered | None
 
@@ -65,7 +67,8 @@ def phases(case: Case, hypers: tuple[Hyper, ...]) -> Phases:
         reads = {name for scalar in step.scalars for name in ir.names(scalar.value)}
         early = reads & set(known.new.values())
         globals_ = part(_globals(case, known, level - 1)) if early else None
-        measures.append(Measure(totals, step, globals_))
+        calls = tuple(known.calls[name] for name in totals)
+        measures.append(Measure(totals, calls, step, globals_))
     updated = {"param", *(slot.name for slot in case.own_slots)}
     return Phases(
         tuple(measures),
