@@ -66,9 +66,7 @@ def apply(
             chosen = _alike(chosen)
             args, kind = (args[0], *chosen), chosen[0].type.kind
         case Typing.TOTAL:
-            if not _numbers(op, written, args, scope):
-                return None
-            return ir.Call(op.name, (real(args[0]),), None, Type(Kind.REAL, PerStep()), span)
+            return _total(op, written, args, span, scope)
         case Typing.REDUCE_REAL | Typing.REDUCE_BOOL:
             return _reduction(op, written, args, axis, span, scope)
         case _:
@@ -77,6 +75,14 @@ def apply(
     for arg in args[1:]:
         shape = broadcast(shape, arg.type.shape)
     return ir.Call(op.name, args, None, Type(kind, shape), span)
+
+
+def _total(
+    op: Op, written: tuple[syntax.Expr, ...], args: _Args, span: Span, scope: Scope
+) -> ir.Expr | None:
+    if not _numbers(op, written, args, scope):
+        return None
+    return ir.Call(op.name, (real(args[0]),), None, Type(Kind.REAL, PerStep()), span)
 
 
 def _reduction(

@@ -237,9 +237,8 @@ ERRORS = (
     ),
     error(
         "misplaced-barrier",
-        """A sum over all variables is known when all variables have come that far, so it cannot
-        stand where some of them may not come: under a `when` whose condition is not the same for
-        all. A condition on `t`, on hyperparameters, on totals or on global slots is.""",
+        """A sum over all variables cannot stand where some variables may not come. So it is not
+        under a `when` whose condition is not the same for all of them. A condition on `t`, on hyperparameters, on totals or on global slots is.""",
         """
         step:
             when rank > 1:
@@ -260,8 +259,8 @@ ERRORS = (
     ),
     error(
         "misplaced-global",
-        """A global slot is one for all variables, and has one new value in a step: it is given once
-        on each path, under conditions that are the same for all variables.""",
+        """A global slot is one for all variables, and has one new value in a step. It is given at
+        most once on a path, under conditions that are the same for all variables.""",
         """
         slot largest: global "Largest norm so far."
         step:

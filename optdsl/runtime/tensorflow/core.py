@@ -153,8 +153,7 @@ class Core:
             raise ValueError("a variable is given twice")
         decayed = dict(zip(refs, decays, strict=True))
         new = [each for each in variables if tf_variable(each).ref() not in self.places]
-        taken = [*self.initial, *(["global"] if self.rule.global_names else [])]
-        named = dict(zip(state_names(new, taken), new, strict=True))
+        named = dict(zip(state_names(new, self._taken()), new, strict=True))
         params = {name: tf_variable(each) for name, each in named.items()}
         for name, param in params.items():
             if not param.dtype.is_floating:
@@ -174,9 +173,7 @@ class Core:
             made = self.saved.by_name[name] = add(name, value)
             return made
 
-        if self.rule.initial_globals is not None and not self.globals:
-            values = self.rule.initial_globals(given)._asdict()
-            self.globals = [make(f"global/{s}", float64(v)) for s, v in values.items()]
+        self._make_globals(given, make)
         for name, param in params.items():
             values = initial[name]()
             decays_too = decayed[param.ref()]
@@ -189,6 +186,18 @@ class Core:
         self.steps.clear()
         if plan is not None and pending is not None:
             self.saved.carry_out(plan, pending)
+
+    def _taken(self) -> list[str]:
+        """Names that state of a new variable cannot have."""
+        return [*self.initial, *(["global"] if self.rule.global_names else [])]
+
+    def _make_globals(
+        self, hypers: Any, make: Callable[[str, tf.Tensor], tf.Variable]
+    ) -> None:
+        """Makes the slots of all variables together, where there are none yet."""
+        if self.rule.initial_globals is not None and not self.globals:
+            values = self.rule.initial_globals(hypers)._asdict()
+            self.globals = [make(f"global/{s}", float64(v)) for s, v in values.items()]
 
     def _contents(
         self,
