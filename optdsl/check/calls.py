@@ -65,9 +65,7 @@ def apply(
                 return None
             chosen = _alike(chosen)
             args, kind = (args[0], *chosen), chosen[0].type.kind
-        case Typing.TOTAL:
-            return _total(op, written, args, span, scope)
-        case Typing.REDUCE_REAL | Typing.REDUCE_BOOL:
+        case Typing.REDUCE_REAL | Typing.REDUCE_BOOL | Typing.TOTAL:
             return _reduction(op, written, args, axis, span, scope)
         case _:
             assert_never(op.typing)
@@ -93,6 +91,8 @@ def _reduction(
     span: Span,
     scope: Scope,
 ) -> ir.Expr | None:
+    if op.totals:
+        return _total(op, written, args, span, scope)
     boolean = op.typing is Typing.REDUCE_BOOL
     kinds_right = (_booleans if boolean else _numbers)(op, written, args, scope)
     shape = args[0].type.shape

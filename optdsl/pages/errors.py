@@ -238,7 +238,8 @@ ERRORS = (
     error(
         "misplaced-barrier",
         """A sum over all variables cannot stand where some variables may not come. So it is not
-        under a `when` whose condition is not the same for all of them. A condition on `t`, on hyperparameters, on totals or on global slots is.""",
+        under a `when` whose condition is not the same for all of them. A condition on `t`, on
+        hyperparameters, on totals or on global slots is.""",
         """
         step:
             when rank > 1:
