@@ -12,8 +12,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from support.specs import OF_PEERS
 from support.steps import CLASSES
 from support.trials import PATHS
+
+# Keras says so of every variable without a gradient.
+pytestmark = pytest.mark.filterwarnings("ignore:Gradients do not exist")
 
 STARTS = ([[0.3, -1.2, 0.7], [2.1, 0.05, -0.4]], [1.5, -0.6], [0.25, 0.75])
 TARGETS = ([[1.0, 0.5, -0.5], [2.0, -1.0, 0.25]], [-1.0, 0.125])
@@ -336,3 +340,7 @@ def test_a_rule_is_what_its_authors_wrote(peer: Peer, kind: str, path: str) -> N
             error = np.max(np.abs(actual - expected)) / np.max(np.abs(expected))
             assert error < 1e-8, f"{peer.package}, step {t}: {actual}, not {expected}"
     np.testing.assert_array_equal(variables[2].numpy(), STARTS[2])
+
+
+def test_all_of_them_are_here() -> None:
+    assert {peer.spec for peer in PEERS} == OF_PEERS
