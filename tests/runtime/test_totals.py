@@ -357,3 +357,12 @@ def test_the_reference_steps_all_variables_at_once() -> None:
     assert [state.slots["d"].value for state in states] == [15.0, 15.0]
     assert [state.t for state in states] == [2, 2]
     assert states[0].slots["m"].value.tolist() == [1.0, 2.0]
+
+
+@pytest.mark.parametrize("mode", ["exact", "lazy"])
+def test_a_table_without_rows_adds_nothing(mode: str) -> None:
+    optimizer = made("size", sparse_mode=mode)
+    variable = tf.Variable(tf.ones([0, 4]))
+    optimizer.build([variable])
+    optimizer.apply([rows(np.zeros((0, 4), "f"), [])], [variable])
+    assert given(optimizer) == 0

@@ -72,7 +72,9 @@ class Update:
             fixed = (tuple(state.param.shape), state.decays)
             rows = (grad.ids, values)
             found.append(self.sum_part[phase](rows, param, slots, shared, *fixed))
-        return _added(found)
+        # Tables without rows have none to add.
+        none = tuple(tf.zeros([], tf.float64) for _ in self.rule.sum_names)
+        return _added(found) if found else none
 
     def dense(self, pairs: Iterable[tuple[tf.Tensor, State]], shared: Shared) -> None:
         """Updates variables by dense gradients."""
