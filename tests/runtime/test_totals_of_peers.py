@@ -259,30 +259,30 @@ PEERS = (
     Peer(
         "avagrad",
         "pytorch-optimizer 4.1.0",
-        {},
+        {"learning_rate": 0.125},
         {
             1: ((0.3, -1.2, 0.7, 2.1, 0.05, -0.4), (1.5, -0.6)),
             5: (
                 (
-                    0.4305053926706,
-                    -1.058653450208,
-                    0.5619845059549,
-                    2.027882455768,
-                    -0.08644976303295,
-                    -0.2707980515796,
+                    0.4622761168297,
+                    -1.023758675584,
+                    0.5280525130744,
+                    2.012092318592,
+                    -0.1199300328288,
+                    -0.239400921154,
                 ),
-                (1.355992290946, -0.468902272678),
+                (1.320326802514, -0.4369616147572),
             ),
             30: (
                 (
-                    1.038234416711,
-                    -0.1976272567688,
-                    -0.2258604017973,
-                    2.015741230693,
-                    -0.8379047051835,
-                    0.3054814892128,
+                    1.10213628675,
+                    0.002615186709012,
+                    -0.3842240986877,
+                    2.017503820661,
+                    -0.9756110688933,
+                    0.35570139195,
                 ),
-                (0.4415549827135, 0.1532180215059),
+                (0.2117888702466, 0.2237177969211),
             ),
         },
     ),
@@ -319,9 +319,13 @@ PEERS = (
 )
 
 
-@pytest.mark.parametrize("path", ["eager", "XLA"])
-@pytest.mark.parametrize("kind", ["keras", "module"])
-@pytest.mark.parametrize("peer", PEERS, ids=lambda peer: f"{peer.spec}-{len(peer.hypers)}")
+# With the defaults, both classes on both paths; with other options, one each.
+WAYS = [(kind, path) for kind in CLASSES for path in ("eager", "XLA")]
+RUNS = [(peer, *way) for peer in PEERS for way in (WAYS[::3] if len(peer.hypers) > 1 else WAYS)]
+IDS = [f"{peer.spec}-{len(peer.hypers)}-{kind}-{path}" for peer, kind, path in RUNS]
+
+
+@pytest.mark.parametrize(("peer", "kind", "path"), RUNS, ids=IDS)
 def test_a_rule_is_what_its_authors_wrote(peer: Peer, kind: str, path: str) -> None:
     optimizer = CLASSES[kind](peer.spec)(**peer.hypers, jit_compile=False)
     variables = [tf.Variable(start, dtype=tf.float64) for start in STARTS]
