@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from optdsl.allowances import Allowance
     from optdsl.analysis import Facts
     from optdsl.interpreter import HyperValue, Reference
-    from optdsl.passes.lowering import Lowered
+    from optdsl.passes.phases import Phases
     from optdsl.targets.view import View
 
 Classes = Literal["keras", "module", "all"]
@@ -174,10 +174,10 @@ STAGES: dict[str, Callable[[Compiled], object]] = {
 """What a specification becomes, in order; the text of the generated file comes last."""
 
 
-def _lowered(optimizer: ir.Optimizer) -> tuple[Lowered, ...]:
-    from optdsl.passes.lowering import lowered_cases
+def _lowered(optimizer: ir.Optimizer) -> tuple[Phases, ...]:
+    from optdsl.passes.phases import phased_cases
 
-    return lowered_cases(optimizer)
+    return phased_cases(optimizer)
 
 
 def compile_bytes(data: bytes, name: str) -> Compiled:

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable, Mapping
 
 from optdsl import ir
+from optdsl.check.across import faults
+from optdsl.check.matrices import uses_matrices
 from optdsl.check.wrapper import RATE
 from optdsl.records import replace
 
@@ -45,6 +47,8 @@ def wrapped(wrapper: ir.Wrapper, stem: str, rule: ir.Optimizer) -> ir.Optimizer:
         )
     wrapper = _renamed(wrapper, _renaming(wrapper, stem, _names(rule)))
     cases = tuple(_around(wrapper, stem, case) for case in rule.cases)
+    for fault in (fault for case in cases for fault in faults(case)):
+        raise CompositionError(f"`{wrapper.name}` of `{rule.name}`: {fault.message}", fault.help)
     doc = f"{rule.name} in {wrapper.name}.\n\n{_first_line(wrapper.doc)}\n{rule.doc}".strip()
     return ir.Optimizer(f"{wrapper.name}{rule.name}", doc, (*rule.hypers, *wrapper.hypers), cases)
 
@@ -153,8 +157,14 @@ def _around(wrapper: ir.Wrapper, stem: str, case: ir.Case) -> ir.Case:
         for name, old in kept.items()
     ]
     step = (*wrapper.before, *starts, *ir.rewritten(inside, at_start))
-    weights = wrapper.evaluation or case.evaluation
-    return replace(case, slots=(*case.slots, *wrapper.slots), step=step, evaluation=weights)
+    slots = (*case.slots, *wrapper.slots)
+    return replace(
+        case,
+        slots=slots,
+        step=step,
+        evaluation=wrapper.evaluation or case.evaluation,
+        uses_matrices=uses_matrices(slots, step),
+    )
 
 
 def _role(name: str) -> ir.Role:

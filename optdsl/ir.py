@@ -33,7 +33,7 @@ class Kind(Enum):
 
 @record
 class PerStep:
-    """One value per step: depends on nothing but hyperparameters and `t`."""
+    """One value per step: depends on hyperparameters, `t`, totals and global slots alone."""
 
 
 @record
@@ -105,6 +105,7 @@ class Role(Enum):
     PARAM = "param"
     SLOT = "slot"
     LOCAL = "local"
+    SHARED = "shared"  # per step, and known after a sum over all variables; only in `passes`
 
 
 @record
@@ -242,11 +243,15 @@ class SlotShape(Enum):
     REDUCED = "reduced"
     KEEP = "keep"
     SQUARE = "square"
+    GLOBAL = "global"
 
 
 @record
 class Slot:
-    """State of one variable; `axis` is set for REDUCED, KEEP and SQUARE, -1 or -2 for SQUARE."""
+    """State of one variable, or GLOBAL, of all.
+
+    `axis` is set for REDUCED, KEEP and SQUARE, -1 or -2 for SQUARE.
+    """
 
     name: str
     shape: SlotShape
@@ -274,6 +279,8 @@ class Slot:
             case SlotShape.SQUARE:
                 side = "rows" if self.axis == -2 else "cols"
                 return Type(Kind.REAL, Matrix(side, side))
+            case SlotShape.GLOBAL:
+                return Type(Kind.REAL, PerStep())
 
 
 @record
@@ -300,6 +307,16 @@ class Case:
     def needs_all_rows(self) -> bool:
         """Whether a sparse gradient has to be written out: the step is about a matrix."""
         return self.as_matrix or self.uses_matrices
+
+    @property
+    def own_slots(self) -> tuple[Slot, ...]:
+        """The slots of which each variable has one."""
+        return tuple(slot for slot in self.slots if slot.shape is not SlotShape.GLOBAL)
+
+    @property
+    def global_slots(self) -> tuple[Slot, ...]:
+        """The slots of which there is one for all variables."""
+        return tuple(slot for slot in self.slots if slot.shape is SlotShape.GLOBAL)
 
 
 @record

@@ -24,14 +24,20 @@ class Ranges:
 
     With `strict`, the result of an operation that may leave its domain is UNDEFINED; without, it is
     what the operation gives inside its domain, so that one fault is not reported many times.
+    `others` says what totals are, where `inputs` speaks of some elements only.
     """
 
     def __init__(
-        self, program: Program, inputs: Mapping[str, Interval], strict: bool = False
+        self,
+        program: Program,
+        inputs: Mapping[str, Interval],
+        strict: bool = False,
+        others: Ranges | None = None,
     ) -> None:
         self.program = program
         self.inputs = inputs
         self.strict = strict
+        self.others = others
         self.tables: list[dict[int, Interval]] = [{} for _ in program.contexts]
         self.dead = [False] * len(program.contexts)
         self.work = _MOST_WORK
@@ -58,6 +64,9 @@ class Ranges:
 
     def _compute(self, context: int, node: int, contexts: tuple[int, ...]) -> None:
         known = self.program.nodes[node]
+        if self.others and known.op == "total":
+            self.tables[context][node] = self.others.at(node, context)
+            return
         args = [self.at(arg, where) for arg, where in zip(known.args, contexts, strict=True)]
         result = self._transfer(known, args)
         if result is not UNDEFINED and (relation := self.program.relations.get((context, node))):

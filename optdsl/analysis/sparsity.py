@@ -38,8 +38,11 @@ def sparsity(case: ir.Case, ranges: Ranges) -> Sparsity:
         return Sparsity(False, False, 1, ("the step is about a whole matrix",))
     ranks = [1]
     mixing, shared = [], []
+    summed: dict[ir.Call, str] = {}
     for statement in ir.statements(case.step):
         for call in ir.parts(ir.expression(statement)):
+            if isinstance(call, ir.Call) and OPS[call.op].totals:
+                summed.setdefault(call, statement.equation)
             if not isinstance(call, ir.Call) or not OPS[call.op].reduces:
                 continue
             rank = _local_rank(call.axis)
@@ -50,7 +53,7 @@ def sparsity(case: ir.Case, ranges: Ranges) -> Sparsity:
                 mixing.append(f"`{statement.equation}` mixes rows: `{call.op}` is over {where}")
     if ir.reads(case.step, ir.Role.FIRST):
         shared.append("`first` is one value for all rows, and the step updates it")
-    slots = {slot.name: slot for slot in case.slots}
+    slots = {slot.name: slot for slot in case.own_slots}
     for name in dict.fromkeys(ir.updated(case.step)):
         if name in slots:
             rank = _row_rank(slots[name])
@@ -58,9 +61,14 @@ def sparsity(case: ir.Case, ranges: Ranges) -> Sparsity:
                 ranks.append(rank)
             else:
                 shared.append(f"`{name}` is one value for several rows, and the step updates it")
-    changed, kept = _split(case, ranges)
+    idle = _idle(ranges)
+    changed, kept = _split(case, idle)
     changing = [f"`{equation}` can change a row whose gradient is zero" for equation in changed]
-    reasons = tuple(dict.fromkeys([*changing, *mixing, *shared]))
+    counting = [
+        f"`{equation}` adds up something of rows whose gradient is zero"
+        for equation in _counting(summed, idle)
+    ]
+    reasons = tuple(dict.fromkeys([*changing, *mixing, *shared, *counting]))
     if reasons:
         return Sparsity(False, not mixing, max(ranks), reasons)
     listed = ", ".join(f"`{equation}`" for equation in kept)
@@ -86,7 +94,7 @@ def _local_rank(axis: ir.Axis | None) -> int:
 def _row_rank(slot: ir.Slot) -> int:
     """The smallest rank for which a slot has its own values for each row; 0 where it never has."""
     match slot.shape:
-        case ir.SlotShape.SCALAR | ir.SlotShape.SQUARE:
+        case ir.SlotShape.SCALAR | ir.SlotShape.SQUARE | ir.SlotShape.GLOBAL:
             return 0
         case ir.SlotShape.KEEP:
             return 1 if slot.axis == 0 else 0
@@ -101,12 +109,30 @@ def _row_rank(slot: ir.Slot) -> int:
 # --- updates where the gradient is zero ----------------------------------------------------------
 
 
-def _split(case: ir.Case, ranges: Ranges) -> tuple[list[str], list[str]]:
+def _idle(ranges: Ranges) -> Ranges:
+    """The values of a row whose gradient is zero; other rows and variables may have one."""
+    others = Ranges(ranges.program, ranges.inputs, strict=True)
+    still = {**ranges.inputs, "grad": iv.point(0.0)}
+    return Ranges(ranges.program, still, strict=True, others=others)
+
+
+def _counting(summed: dict[ir.Call, str], idle: Ranges) -> list[str]:
+    """The equations with a total of something that need not be 0 for an idle row."""
+    found = []
+    for duty in idle.program.totals:
+        (arg,) = duty.args
+        value = idle.at(arg, duty.context)
+        tensor = isinstance(idle.program.nodes[arg].type.shape, ir.Tensor)
+        if tensor and value.point != 0 and not value.empty:
+            found.append(summed[duty.call])
+    return found
+
+
+def _split(case: ir.Case, idle: Ranges) -> tuple[list[str], list[str]]:
     """The updates of rows that can change one without a gradient, and the others, as equations."""
-    idle = Ranges(ranges.program, {**ranges.inputs, "grad": iv.point(0.0)}, strict=True)
     simple = _Simplifier(idle)
-    same = {name: simple.kept(name) for name in ranges.program.final}
-    rows = {"param", *(slot.name for slot in case.slots if _row_rank(slot))}
+    same = {name: simple.kept(name) for name in idle.program.final}
+    rows = {"param", *(slot.name for slot in case.own_slots if _row_rank(slot))}
     changed: list[str] = []
     kept: list[str] = []
     for statement in ir.statements(case.step):
@@ -151,6 +177,8 @@ class _Simplifier:
 
     def simplify(self, entry: Compute) -> int:
         node = self.program.nodes[entry.node]
+        if node.op == "total":  # of all rows, which are not idle
+            return self.number("total", entry.node, entry.context)
         value = self.ranges.at(entry.node, entry.context).point
         if value is not None:
             return self.number("value", value)

@@ -85,6 +85,7 @@ class Carried:
 class Program:
     """A step, flat. Context 0 assumes nothing.
 
+    `totals` are the sums over all variables, with the contexts in which these are added up.
     `initial` and `final` give the nodes of the slots (and of `param`) before the first step and
     after a step; `inputs` the node of each name as the step begins, and of what is `carried` as a
     round does. `relations` are by context and node.
@@ -94,6 +95,7 @@ class Program:
     contexts: tuple[Context, ...]
     tape: tuple[Enter | Compute, ...]
     duties: tuple[Duty, ...]
+    totals: tuple[Duty, ...]
     inputs: dict[str, int]
     initial: dict[str, int]
     final: dict[str, int]
@@ -115,6 +117,14 @@ class Program:
             seen.update(fresh)
             todo.extend(fresh)
 
+    def levels(self) -> list[int]:
+        """For each node, how many sums over all variables have to come one after the other."""
+        levels: list[int] = []
+        for node in self.nodes:  # what a node is computed from comes before it
+            below = max((levels[arg] for arg in node.args), default=0)
+            levels.append(below + (node.op == "total"))
+        return levels
+
 
 def flatten(case: ir.Case, hypers: tuple[ir.Hyper, ...] = ()) -> Program:
     """A step, the initial values of its slots and computed defaults, as values."""
@@ -128,16 +138,19 @@ class _Builder:
         self.nodes: list[Node] = []
         self.numbers: dict[Node, int] = {}
         self.contexts = [Context(-1, -1, True)]
-        self.outer: dict[int, int] = {0: 0}
+        self.outer: tuple[dict[int, int], dict[int, int]] = ({0: 0}, {0: 0})
         self.touched: list[frozenset[int]] = [frozenset()]
         self.tape: list[Enter | Compute] = []
         self.duties: list[Duty] = []
+        self.totals: list[Duty] = []
         self.done: set[tuple[int, int]] = set()
         self.inputs: dict[str, int] = {}
         self.carried: list[Carried] = []
         self.fuel = _MOST_REFRESHED
+        self.shared: frozenset[str] = frozenset()  # global slots
 
     def build(self, case: ir.Case, hypers: tuple[ir.Hyper, ...]) -> Program:
+        self.shared = frozenset(slot.name for slot in case.global_slots)
         for hyper in hypers:
             if hyper.computed:
                 self.lower(hyper.computed, 0, {})
@@ -153,6 +166,7 @@ class _Builder:
             tuple(self.contexts),
             tuple(self.tape),
             tuple(self.duties),
+            tuple(self.totals),
             self.inputs,
             initial,
             final,
@@ -193,19 +207,41 @@ class _Builder:
             found.update(layer)
         return frozenset(found)
 
-    def for_reduction(self, context: int) -> int:
-        """The context without what it assumes of single elements: a reduction sees them all."""
-        if context not in self.outer:
+    def for_reduction(self, context: int, total: bool = False) -> int:
+        """The context without what it assumes of single elements: a reduction sees them all.
+
+        A total sees all variables: what need not be so of all of them goes, too.
+        """
+        outer = self.outer[total]
+        if context not in outer:
             own = self.contexts[context]
-            parent = self.for_reduction(own.parent)
-            if ir.is_tensor(self.nodes[own.condition].type.shape):
-                self.outer[context] = parent
+            parent = self.for_reduction(own.parent, total)
+            single = ir.is_tensor(self.nodes[own.condition].type.shape)
+            if single or (total and not self.is_shared(own.condition)):
+                outer[context] = parent
             elif parent == own.parent:
-                self.outer[context] = context
+                outer[context] = context
             else:
-                self.outer[context] = self.enter(parent, own.condition, own.truth)
-                self.outer[self.outer[context]] = self.outer[context]
-        return self.outer[context]
+                outer[context] = self.enter(parent, own.condition, own.truth)
+                outer[outer[context]] = outer[context]
+        return outer[context]
+
+    def is_shared(self, node: int) -> bool:
+        """Whether a value is the same for all variables.
+
+        Real hyperparameters are not: some variables may be excluded from weight decay.
+        """
+        seen, todo = {node}, [node]
+        while todo:
+            known = self.nodes[todo.pop()]
+            if known.op == "input" and known.data not in self.shared:
+                per_step = isinstance(known.type.shape, ir.PerStep)
+                if not per_step or known.type.kind is ir.Kind.REAL:
+                    return False
+            if known.op != "total":
+                todo += set(known.args) - seen
+                seen.update(known.args)
+        return True
 
     def refresh(self, node: int, context: int, depth: int = 0) -> bool:
         """Compute a value again where an assumption may narrow it; says whether it may."""
@@ -317,7 +353,7 @@ class _Builder:
             yes, no = self.enter(context, condition, True), self.enter(context, condition, False)
             inside = (context, yes, no)
         elif OPS[expr.op].mixes:
-            inside = (self.for_reduction(context),) * len(expr.args)
+            inside = (self.for_reduction(context, OPS[expr.op].totals),) * len(expr.args)
         args = tuple(
             self.lower(arg, where, env) for arg, where in zip(expr.args, inside, strict=True)
         )
@@ -327,6 +363,8 @@ class _Builder:
             return self.const(float(literal.data), expr.type)
         node = self.number(Node(expr.op, args, expr.axis, expr.type))
         self.compute(context, node, inside)
+        if OPS[expr.op].totals:
+            self.totals.append(Duty(expr, args, *inside))
         if OPS[expr.op].domain:
             self.duties.append(Duty(expr, args, context))
         return node

@@ -9,7 +9,7 @@ from optdsl.check.matrices import matrix_call, report_apart
 from optdsl.check.scope import Scope
 from optdsl.check.shapes import agree, broadcast, describe_kind, describe_shape, real, reduce
 from optdsl.format import format_expr
-from optdsl.ir import Kind, Matrix, Tensor, Type
+from optdsl.ir import Kind, Matrix, PerStep, Tensor, Type
 from optdsl.ops import Op, Typing
 from optdsl.source import Span
 
@@ -67,7 +67,7 @@ def apply(
                 return None
             chosen = _alike(chosen)
             args, kind = (args[0], *chosen), chosen[0].type.kind
-        case Typing.REDUCE_REAL | Typing.REDUCE_BOOL:
+        case Typing.REDUCE_REAL | Typing.REDUCE_BOOL | Typing.TOTAL:
             return _reduction(op, written, args, axis, span, scope)
         case Typing.MATRIX:
             return matrix_call(op, written, args, span, scope)
@@ -82,6 +82,14 @@ def apply(
     return ir.Call(op.name, args, None, Type(kind, shape), span)
 
 
+def _total(
+    op: Op, written: tuple[syntax.Expr, ...], args: _Args, span: Span, scope: Scope
+) -> ir.Expr | None:
+    if not _numbers(op, written, args, scope):
+        return None
+    return ir.Call(op.name, (real(args[0]),), None, Type(Kind.REAL, PerStep()), span)
+
+
 def _reduction(
     op: Op,
     written: tuple[syntax.Expr, ...],
@@ -90,6 +98,8 @@ def _reduction(
     span: Span,
     scope: Scope,
 ) -> ir.Expr | None:
+    if op.totals:
+        return _total(op, written, args, span, scope)
     boolean = op.typing is Typing.REDUCE_BOOL
     kinds_right = (_booleans if boolean else _numbers)(op, written, args, scope)
     shape = args[0].type.shape

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import assert_never
 
 from optdsl import ir, syntax
+from optdsl.check.across import report_faults
 from optdsl.check.assigned import updates_param
 from optdsl.check.decls import declare_slots, report_reserved, slots_of
 from optdsl.check.evaluation import evaluation
@@ -224,6 +225,7 @@ def _step(own: Block, names: Names, report: Reporter, budget: Budget) -> tuple[i
 
 def _checked(case: ir.Case, own: Block, report: Reporter) -> ir.Case:
     """The case, with what follows if it uses matrices; reports what does not go with that."""
+    report_faults(case, report)
     if uses_matrices(case.slots, case.step):
         case = replace(case, uses_matrices=True)
         check_axes(case.slots, case.step, report)

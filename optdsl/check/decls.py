@@ -10,7 +10,6 @@ from optdsl.check.shapes import describe_shape, fits, real
 from optdsl.ir import Kind, PerStep, SlotShape, Type
 
 KINDS = {"int": Kind.INT, "bool": Kind.BOOL}
-_LATER_SHAPES = frozenset({"global"})
 _WITH_AXIS = {
     SlotShape.REDUCED: "the axis that is kept with size 1",
     SlotShape.KEEP: "the only axis that keeps its size",
@@ -127,7 +126,9 @@ def slots_of(decl: syntax.SlotDecl, scope: Scope) -> tuple[ir.Slot, ...]:
             written.span,
             f"the initial value is {describe_shape(initial.type.shape)}, "
             f"but the slot holds {describe_shape(slots[0].type.shape)}",
-            "reduce it, for example with `mean(…)`",
+            "a global slot starts from hyperparameters alone"
+            if form[0] is SlotShape.GLOBAL
+            else "reduce it, for example with `mean(…)`",
         )
         return ()
     return slots
@@ -152,9 +153,6 @@ def _slot_shape(
     if shape is None:
         return SlotShape.PARAM, None
     name = shape.name.text
-    if name in _LATER_SHAPES:
-        report.error("unsupported", shape.span, f"the shape `{name}` is not supported yet")
-        return None
     known = {form.value: form for form in SlotShape}
     if name not in known:
         meant = report.closest(name, known)
@@ -164,7 +162,8 @@ def _slot_shape(
             f"there is no shape `{name}`",
             f"did you mean `{meant}`?"
             if meant
-            else "the shapes are `param`, `scalar`, `row`, `reduced(k)`, `keep(k)` and `square(k)`",
+            else "the shapes are `param`, `scalar`, `row`, `reduced(k)`, `keep(k)`, `square(k)` "
+            "and `global`",
         )
         return None
     form = known[name]

@@ -11,6 +11,7 @@ from math import isinf, pi
 from typing import assert_never
 
 from optdsl import ir, ops, syntax
+from optdsl.check.across import can_total
 from optdsl.check.calls import apply, limits_come_first
 from optdsl.check.matrices import AXES, eye
 from optdsl.check.names import FUNCTIONS, GIVEN
@@ -159,10 +160,8 @@ def _call(call: syntax.CallExpr, scope: Scope) -> ir.Expr | None:
         return _old(call, scope)
     if name == "length":
         return _length(call, scope)
-    if name in ops.PLANNED_FUNCTIONS:
-        _infer_all(call, scope)
-        scope.error("unsupported", call.function.span, f"`{name}` is not supported yet")
-        return None
+    if name == "global_norm":
+        return _global_norm(call, scope)
     if name == "eye":
         return _eye(call, scope)
     if name in ops.SHORTHANDS:
@@ -177,6 +176,8 @@ def _call(call: syntax.CallExpr, scope: Scope) -> ir.Expr | None:
     if axis is _BAD or not _counts(call, op.params, op.reduces, scope):
         return None
     if name == "clip" and limits_come_first(call.args, values, call.span, scope):
+        return None
+    if op.totals and not can_total(call, scope):
         return None
     return apply(op, call.args, values, axis, call.span, scope)
 
@@ -198,6 +199,19 @@ def _shorthand(call: syntax.CallExpr, scope: Scope) -> ir.Expr | None:
     inner = ops.OPS["diag" if call.function.text == "trace" else "mul"]
     each = apply(inner, call.args, values, None, call.span, scope)
     return apply(ops.OPS["sum"], (call,), (each,), None, call.span, scope)
+
+
+def _global_norm(call: syntax.CallExpr, scope: Scope) -> ir.Expr | None:
+    """`global_norm(x)`: the root of the total of the squares."""
+    (values, span) = (_infer_all(call, scope), call.span)
+    if _has_keywords(call, ("x",), scope) or not _counts(call, ("x",), False, scope):
+        return None
+    if not can_total(call, scope):
+        return None
+    two = ir.Const(2, Type(Kind.INT, PerStep()), span)
+    square = apply(ops.INFIX["^"], call.args * 2, (*values, two), None, span, scope)
+    total = apply(ops.FUNCTIONS["total"], call.args, (square,), None, span, scope)
+    return apply(ops.FUNCTIONS["sqrt"], call.args, (total,), None, span, scope)
 
 
 def _infer_all(call: syntax.CallExpr, scope: Scope) -> tuple[ir.Expr | None, ...]:

@@ -12,7 +12,6 @@ from optdsl.check import habits
 from optdsl.check.names import CONSTANTS, FUNCTIONS, GIVEN, closest
 from optdsl.diagnostics import Diagnostic, Severity
 from optdsl.format import format_expr
-from optdsl.ops import PLANNED_FUNCTIONS
 from optdsl.records import record
 from optdsl.source import Span
 
@@ -159,7 +158,7 @@ class Scope:
     `later` all that the step assigns anywhere, `hidden` those assigned in one branch only of an
     earlier `when`, `inner` those assigned in an earlier `repeat`. `arguments` is set inside a
     macro, and `calls` are the macro calls being expanded, outermost first. `wraps` says whether it
-    is the step of a wrapper.
+    is the step of a wrapper. `differs` says that what is asked may not be so of all variables.
     """
 
     names: Names
@@ -174,6 +173,7 @@ class Scope:
     arguments: Mapping[str, Argument] | None = None
     calls: tuple[syntax.CallExpr, ...] = ()
     wraps: bool = False
+    differs: bool = False
 
     def error(self, code: str, span: Span, message: str, help: str | None = None) -> None:  # noqa: A002
         """Adds one error, with the macros that lead to it."""
@@ -254,7 +254,7 @@ def meant_by(text: str, visible: Iterable[str], scope: Scope) -> str | None:
     return f"did you mean `{meant}`?" if meant else None
 
 
-_ALL_FUNCTIONS = f"the functions are {', '.join(sorted({*FUNCTIONS} - PLANNED_FUNCTIONS))}"
+_ALL_FUNCTIONS = f"the functions are {', '.join(sorted(FUNCTIONS))}"
 
 
 def report_no_function(call: syntax.CallExpr, scope: Scope) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import assert_never
 
 from optdsl import ir, syntax
+from optdsl.check.across import can_give
 from optdsl.check.assigned import assigned, updated_in_repeats
 from optdsl.check.decls import report_reserved
 from optdsl.check.expr import infer_whole
@@ -25,7 +26,8 @@ class Flow:
 
     `hidden` are the locals that an earlier `when` assigns in one branch only; `elsewhere` those of
     the other branch, which can be assigned in this one, too; `inner` those of an earlier `repeat`.
-    `repeated` says whether this is inside of one.
+    `repeated` says whether this is inside of one. `given` are the global slots that have their new
+    values; `differs` says that some variables may not get here.
     """
 
     locals: dict[str, Type | None] = field(default_factory=dict)
@@ -33,12 +35,22 @@ class Flow:
     elsewhere: frozenset[str] = frozenset()
     inner: set[str] = field(default_factory=set)
     repeated: bool = False
+    given: set[str] = field(default_factory=set)
+    differs: bool = False
 
-    def branch(self, other: Flow | None = None) -> Flow:
+    def branch(self, condition: ir.Expr | None = None, other: Flow | None = None) -> Flow:
         """The same knowledge for a branch, given the branch before it."""
         new = frozenset(other.locals) - frozenset(self.locals) if other else frozenset()
-        elsewhere = self.elsewhere | new
-        return Flow(dict(self.locals), set(self.hidden), elsewhere, set(self.inner), self.repeated)
+        differs = condition is not None and not isinstance(condition.type.shape, PerStep)
+        return Flow(
+            dict(self.locals),
+            set(self.hidden),
+            self.elsewhere | new,
+            set(self.inner),
+            self.repeated,
+            set(self.given),
+            self.differs or differs,
+        )
 
 
 @dataclass(slots=True)
@@ -109,8 +121,14 @@ def _statement(statement: syntax.Stmt, flow: Flow, attempt: Attempt) -> ir.Stmt 
 def _value(expr: syntax.Expr, flow: Flow, attempt: Attempt) -> ir.Expr | None:
     """The value of a statement's expression, with what is known there."""
     hidden = flow.elsewhere | flow.hidden
-    inner = frozenset(flow.inner)
-    scope = replace(attempt.scope, locals=flow.locals, hidden=hidden, inner=inner, reported=set())
+    scope = replace(
+        attempt.scope,
+        locals=flow.locals,
+        hidden=hidden,
+        inner=frozenset(flow.inner),
+        differs=flow.differs,
+        reported=set(),
+    )
     return infer_whole(expr, scope)
 
 
@@ -186,6 +204,10 @@ def _update(statement: syntax.Update, flow: Flow, attempt: Attempt) -> ir.Set | 
     if value is None or target is None:
         return None
     name = statement.target.text
+    if isinstance(target.shape, PerStep) and not can_give(
+        statement.target, flow.differs, flow.given, attempt.scope
+    ):
+        return None
     if value.type.kind is Kind.BOOL:
         attempt.scope.error(
             "type-mismatch",
@@ -211,6 +233,8 @@ def _how_to_reduce(target: Type) -> str:
         case Matrix(first, _):
             product = "x @ transpose(x)" if first == "rows" else "transpose(x) @ x"
             return f"of a tensor `x`, `{product}` is such a matrix"
+        case PerStep():
+            return "add it up over all variables, with `total(…)`"
         case Tensor(reduced):
             axis = next(iter(reduced), None)  # a slot has at most one
             return f"reduce it along that axis, for example with `mean(…, axis={axis})`"
@@ -291,9 +315,9 @@ def _changed_local(target: syntax.Ident, flow: Flow, scope: Scope) -> Type | Non
 
 def _when(statement: syntax.When, flow: Flow, attempt: Attempt) -> ir.If | None:
     condition = _condition(statement.condition, flow, attempt)
-    then_flow = flow.branch()
+    then_flow = flow.branch(condition)
     then = _block(statement.body, then_flow, attempt)
-    else_flow = flow.branch(then_flow)
+    else_flow = flow.branch(condition, then_flow)
     orelse = _block(statement.otherwise, else_flow, attempt)
     joins: list[tuple[str, Type]] = []
     for name, left in then_flow.locals.items():
@@ -308,6 +332,7 @@ def _when(statement: syntax.When, flow: Flow, attempt: Attempt) -> ir.If | None:
     flow.hidden |= then_flow.hidden | else_flow.hidden
     flow.hidden |= (then_flow.locals.keys() | else_flow.locals.keys()) - flow.locals.keys()
     flow.hidden -= flow.locals.keys()
+    flow.given |= then_flow.given | else_flow.given
     if condition is None:
         return None
     equation = format_statement(statement)

@@ -13,7 +13,9 @@ from optdsl.analysis.domain import DomainReport
 from optdsl.analysis.sparsity import Sparsity
 from optdsl.format import format_expr
 from optdsl.ops import OPS, Form
-from optdsl.passes.lowering import lowered_cases
+from optdsl.passes.lowering import Named, lowered_cases
+from optdsl.passes.phases import phases
+from optdsl.records import replace
 from optdsl.source import SourceFile
 
 _WIDTH = 100
@@ -41,25 +43,26 @@ def _sections(facts: Facts) -> list[list[str]]:
     """A title, and parts that are a heading and indented lines."""
     optimizer = facts.optimizer
     title = optimizer.doc.strip().split("\n\n")[0].replace("\n", " ")
-    parts = [_of_case(known, facts.source) for known in facts.cases]
+    parts = [_of_case(known, optimizer.hypers, facts.source) for known in facts.cases]
     title_lines = _wrapped(f"{optimizer.name}: {title}" if title else optimizer.name)
     if optimizer.cases[0].name:
         several = [section for part in parts for section in part]
         sections = [_cases(optimizer.cases), _hypers(optimizer), _once(optimizer), *several]
     else:
-        step, state, weights, *rest = parts[0]
-        sections = [step, weights, _hypers(optimizer), state, _once(optimizer), *rest]
+        step, state, weights, across, *rest = parts[0]
+        sections = [step, weights, _hypers(optimizer), state, across, _once(optimizer), *rest]
     sections.append(_allowed(facts))
     return [title_lines, *(section for section in sections if section)]
 
 
-def _of_case(known: CaseFacts, source: SourceFile) -> list[list[str]]:
+def _of_case(known: CaseFacts, hypers: tuple[ir.Hyper, ...], source: SourceFile) -> list[list[str]]:
     """What there is to say of a case: of one that has a name under headings that begin with it."""
     case = known.case
     sections = (
         ["Equations", *_indented(equations(case.step, 0))],
         _state(case, known.cost),
         _evaluation(case),
+        _phases(case, hypers),
         _sparse(case, known.sparsity),
         _domain(known.domain, source),
     )
@@ -169,15 +172,57 @@ def _state(case: ir.Case, total: Cost) -> list[str]:
     return [title, *_indented(_table(rows)), *_indented([moved])]
 
 
+def _phases(case: ir.Case, hypers: tuple[ir.Hyper, ...]) -> list[str]:
+    """What is added up over all variables, and what that parts the step into."""
+    measures = phases(case, hypers).measures
+    if not measures:
+        return []
+    lines = []
+    for number, measure in enumerate(measures, start=1):
+        lines.append(f"{number}  adds up, over all variables with a gradient:")
+        lines += [f"       {text(call)}" for call in measure.calls]
+    given = [f"`{name}`" for name in dict.fromkeys(ir.updated(case.step)) if name in _names(case)]
+    if given:
+        lines.append(f"   then {', '.join(given)}, once for all variables")
+    lines.append(f"{len(measures) + 1}  updates each variable and its slots")
+    sums = "a sum" if sum(len(one.calls) for one in measures) == 1 else "sums"
+    title = f"Phases: {len(measures) + 1}, since {sums} over all variables must be known in between"
+    return [title, *_indented(lines)]
+
+
+def _names(case: ir.Case) -> set[str]:
+    return {slot.name for slot in case.global_slots}
+
+
 def _once(optimizer: ir.Optimizer) -> list[str]:
-    lowered = lowered_cases(optimizer)[0]
-    scalars = [(scalar.name, text(scalar.value)) for scalar in lowered.scalars]
+    scalars = [(scalar.name, text(scalar.value)) for scalar in once(optimizer)]
+    of_all = {name for case in optimizer.cases for name in _names(case)}
     rows = [(name, f"= {text}") for name, text in scalars if name != text]
-    given = [name for name, text in scalars if name == text]
+    given = [name for name, text in scalars if name == text and name not in of_all]
     lines = _table(rows) if rows else []
     if given:
         lines.append(f"{', '.join(given)}: as given")
     return ["Computed once per step, in float64", *_indented(lines)] if lines else []
+
+
+def once(optimizer: ir.Optimizer) -> tuple[Named, ...]:
+    """What is computed once per step; what a global slot becomes is called `new_` and its name."""
+    cases = (replace(each, step=_with_new(each.step, _names(each))) for each in optimizer.cases)
+    return lowered_cases(replace(optimizer, cases=tuple(cases)))[0].scalars
+
+
+def _with_new(body: tuple[ir.Stmt, ...], names: set[str]) -> tuple[ir.Stmt, ...]:
+    done: list[ir.Stmt] = []
+    for statement in body:
+        match statement:
+            case ir.Set(name, value, equation, span) if name in names:
+                done.append(ir.Let(f"new_{name}", value, equation, span))
+            case ir.If(_, then, orelse):
+                sides = {"then": _with_new(then, names), "orelse": _with_new(orelse, names)}
+                done.append(replace(statement, **sides))
+            case _:
+                done.append(statement)
+    return tuple(done)
 
 
 def _sparse(case: ir.Case, facts: Sparsity) -> list[str]:

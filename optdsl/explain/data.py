@@ -8,8 +8,9 @@ from optdsl import ir
 from optdsl.analysis import Facts
 from optdsl.analysis.cost import size
 from optdsl.diagnostics import records
-from optdsl.explain import equations, text
-from optdsl.passes.lowering import lower
+from optdsl.explain import equations, once, text
+from optdsl.passes.phases import phases
+from optdsl.records import replace
 
 
 def data(facts: Facts) -> dict[str, Any]:
@@ -34,9 +35,13 @@ def data(facts: Facts) -> dict[str, Any]:
                 "bytes_per_parameter": known.cost.bytes_per_parameter,
                 "tensors_read": known.cost.reads,
                 "tensors_written": known.cost.writes,
+                "phases": [
+                    {"adds_up": [text(call) for call in measure.calls]}
+                    for measure in phases(known.case, optimizer.hypers).measures
+                ],
                 "once_per_step": {
                     scalar.name: text(scalar.value)
-                    for scalar in lower(known.case, optimizer.hypers).scalars
+                    for scalar in once(replace(optimizer, cases=(known.case,)))
                 },
                 "sparse": {
                     "mode": known.case.sparse,

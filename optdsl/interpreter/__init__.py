@@ -8,7 +8,7 @@ format (see `bounds`).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -74,6 +74,7 @@ class Reference:
     ) -> None:
         self.optimizer = optimizer
         self._cases = {each.name: each for each in optimizer.cases}
+        self._globals = frozenset(s.name for each in optimizer.cases for s in each.global_slots)
         self._forced = case
         given = dict(hypers or {})
         self._hypers: dict[str, HyperValue | None] = {
@@ -117,27 +118,37 @@ class Reference:
         mode: str | None = None,
         loss: float | None = None,
     ) -> State:
-        """The state after one more step.
+        """The state after one more step of an optimizer of one variable; see `steps`."""
+        return self.steps([state], [grad], mode=mode, loss=loss)[0]
+
+    def steps(
+        self,
+        states: Sequence[State],
+        grads: Sequence[ArrayLike | SparseGrad | None],
+        *,
+        mode: str | None = None,
+        loss: float | None = None,
+    ) -> list[State]:
+        """The states of all variables after one more step; a gradient None leaves its variable.
 
         `mode`, "exact" or "lazy", replaces what the specification declares for sparse gradients;
-        `loss` is that of the step, for a specification that reads it. Raises ValueError where the
-        gradient does not fit the variable, an id is out of range, or the loss is missing.
+        `loss` is that of the step, for a specification that reads it. Raises ValueError where a
+        gradient does not fit its variable, an id is out of range, or the loss is missing.
         """
-        case = self.case_of(state.param.value.shape)
-        if ir.reads(case.step, ir.Role.LOSS) and loss is None:
+        reads = any(ir.reads(case.step, ir.Role.LOSS) for case in self.optimizer.cases)
+        if reads and loss is None:
             raise ValueError(f"{self.optimizer.name} reads the loss: give `loss`")
         self._loss = None if loss is None else exact(loss)
-        mode = case.sparse if mode is None else mode
-        if mode not in {"exact", "lazy"}:
+        if mode not in {None, "exact", "lazy"}:
             raise ValueError(f'mode must be "exact" or "lazy", but it is {mode!r}')
-        mode = "exact" if case.needs_all_rows else mode
         with np.errstate(all="ignore"):
-            if not isinstance(grad, SparseGrad):
-                return self._dense(state, _checked(exact(grad), state.param.value.shape))
-            ids, rows = _summed(grad, state.param.value.shape, compute_format(state.dtype))
-            if mode == "lazy":
-                return self._lazy(state, ids, rows)
-            return self._dense(state, _scatter(exact(np.zeros_like(state.param.value)), ids, rows))
+            jobs = [self._job(state, grad, mode) for state, grad in zip(states, grads, strict=True)]
+            for case in self.optimizer.cases:
+                of = (job.frame for job in jobs if job.case is case)
+                execute(case.step, [frame for frame in of if frame is not None])
+            frames = [job.frame for job in jobs if job.frame is not None]
+            globals_ = {name: frames[0].slots[name] for name in self._globals if frames}
+            return [self._after(job, globals_) for job in jobs]
 
     def evaluated(self, state: State) -> Bounded:
         """What the variable holds while it is evaluated.
@@ -151,47 +162,56 @@ class Reference:
         frame = self._frame(state, shape, exact(np.zeros(shape)), case)
         frame.t = max(state.t, 1)  # that of the last update
         with np.errstate(all="ignore"):
-            execute(case.evaluation, frame)
+            execute(case.evaluation, [frame])
         return rounded(_reshaped(frame.param, shape, case), FORMATS[state.dtype])
 
-    def _dense(self, state: State, grad: Bounded) -> State:
-        unrounded, slots = self._run(state, state.param.value.shape, grad)
-        return _after(state, unrounded, slots)
+    def _job(self, state: State, grad: ArrayLike | SparseGrad | None, mode: str | None) -> _Job:
+        """What a variable starts a step from.
 
-    def _lazy(self, state: State, ids: NDArray[np.intp], grad: Bounded) -> State:
-        """The rule on the touched rows alone: the rest is as if it had not been in this step.
-
-        If there are none, that is everything: slots that are for all rows stay as well.
+        A lazy step is the rule on the touched rows alone: the rest is as if it had not been in this
+        step. If there are none, that is everything.
         """
-        if not len(ids):
-            return replace(state, t=state.t + 1)
         shape = state.param.value.shape
         case = self.case_of(shape)
-        by_row = {slot.name for slot in case.slots if _has_rows(slot, len(shape))}
+        if grad is None:
+            return _Job(state, case, None, None)
+        if not isinstance(grad, SparseGrad):
+            dense = _checked(exact(grad), shape)
+            return _Job(state, case, None, self._frame(state, shape, dense, case))
+        ids, rows = _summed(grad, shape, compute_format(state.dtype))
+        if case.needs_all_rows or (mode or case.sparse) == "exact":
+            dense = _scatter(exact(np.zeros_like(state.param.value)), ids, rows)
+            return _Job(state, case, None, self._frame(state, shape, dense, case))
+        if not len(ids):
+            return _Job(state, case, None, None)
+        by_row = _by_row(case, len(shape))
         touched = replace(
             state,
             unrounded=_gather(state.unrounded, ids),
             slots={n: _gather(s, ids) if n in by_row else s for n, s in state.slots.items()},
         )
-        unrounded, slots = self._run(touched, shape, grad)
-        return _after(
-            state,
-            _scatter(state.unrounded, ids, unrounded),
-            {n: _scatter(state.slots[n], ids, s) if n in by_row else s for n, s in slots.items()},
-        )
+        return _Job(state, case, ids, self._frame(touched, shape, rows, case))
 
-    def _run(
-        self, state: State, shape: tuple[int, ...], grad: Bounded
-    ) -> tuple[Bounded, dict[str, Bounded]]:
-        """The variable, unrounded, and its slots; `shape` is the one with all rows."""
-        case = self.case_of(shape)
-        frame = self._frame(state, shape, grad, case)
-        execute(case.step, frame)
-        given = grad.value.shape  # some rows of `shape`, perhaps
-        return _reshaped(frame.param, given, case), _unfolded(frame.slots, case, given)
+    def _after(self, job: _Job, globals_: Mapping[str, Bounded]) -> State:
+        """The state of a variable one step later."""
+        state, ids, case, frame = job.state, job.ids, job.case, job.frame
+        if frame is None:
+            return replace(state, t=state.t + 1, slots={**state.slots, **globals_})
+        shape = state.param.value.shape
+        given = shape if ids is None else (len(ids), *shape[1:])  # some rows, perhaps
+        unrounded = _reshaped(frame.param, given, case)
+        slots = _unfolded(frame.slots, case, given)
+        if ids is not None:
+            by_row = _by_row(case, len(shape))
+            unrounded = _scatter(state.unrounded, ids, unrounded)
+            slots = {
+                n: _scatter(state.slots[n], ids, s) if n in by_row else s for n, s in slots.items()
+            }
+        param = rounded(unrounded, FORMATS[state.dtype])
+        return State(param, unrounded, slots, state.t + 1, state.dtype, first=False)
 
     def _frame(self, state: State, shape: tuple[int, ...], grad: Bounded, case: ir.Case) -> Frame:
-        """What names stand for as the next step begins."""
+        """What names stand for as the next step begins; `state` may have some of the rows."""
         form = compute_format(state.dtype)
         held = {slot.name: _as_held(slot, state.slots[slot.name], case) for slot in case.slots}
         return Frame(
@@ -201,9 +221,10 @@ class Reference:
             form,
             rounded(_folded(grad, case), form),
             rounded(_folded(state.unrounded, case), form),
-            {name: rounded(slot, form) for name, slot in held.items()},
+            {n: slot if n in self._globals else rounded(slot, form) for n, slot in held.items()},
             first=state.first,
             changing=ir.changing(case.step),
+            globals=self._globals,
             loss=self._loss,
         )
 
@@ -219,10 +240,17 @@ class Reference:
         return values
 
 
-def _after(state: State, unrounded: Bounded, slots: Mapping[str, Bounded]) -> State:
-    """The state one step later."""
-    param = rounded(unrounded, FORMATS[state.dtype])
-    return State(param, unrounded, slots, state.t + 1, state.dtype, first=False)
+@record
+class _Job:
+    """One variable in a step: `ids` are the rows that it is about, None for all of them.
+
+    `frame` is None for a variable that is not stepped.
+    """
+
+    state: State
+    case: ir.Case
+    ids: NDArray[np.intp] | None
+    frame: Frame | None
 
 
 def _default(hyper: ir.Hyper) -> HyperValue | None:
@@ -315,3 +343,8 @@ def _scatter(x: Bounded, rows: NDArray[np.intp], new: Bounded) -> Bounded:
 def _has_rows(slot: ir.Slot, rank: int) -> bool:
     """Whether a slot is indexed by the leading axis of its variable."""
     return slot_shape(slot, (2,) * rank)[:1] == (2,)
+
+
+def _by_row(case: ir.Case, rank: int) -> set[str]:
+    """The slots with a row for each row of a variable."""
+    return {slot.name for slot in case.own_slots if _has_rows(slot, rank)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import assert_never
 
@@ -25,10 +26,11 @@ from optdsl.ops import OPS, Typing
 
 @dataclass(slots=True)
 class Frame:
-    """What names stand for while a step runs. `shape` is the whole variable's.
+    """What names stand for while a step runs, for one variable. `shape` is the whole variable's.
 
-    `first` says whether it is the variable's first. `changing` are the locals that have another
-    value in each round of a `repeat`.
+    `slots` has the global ones, too, the same in each frame. `first` says whether it is the
+    variable's first step. `changing` are the locals that have another value in each round of a
+    `repeat`. `totals` are the sums over all variables that the current statement reads.
     """
 
     hypers: dict[str, Value]
@@ -42,6 +44,8 @@ class Frame:
     locals: dict[str, Value] = field(default_factory=dict)
     changing: frozenset[str] = frozenset()
     loss: Bounded | None = None
+    globals: frozenset[str] = frozenset()
+    totals: dict[ir.Call, Bounded] = field(default_factory=dict)
     old: dict[str, Bounded] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -68,6 +72,8 @@ def computed(default: ir.Expr, hypers: dict[str, Value]) -> Bounded:
 def initial(slot: ir.Slot, frame: Frame) -> Bounded:
     """The value of a slot before the first step."""
     value = _number(slot.initial, frame)
+    if slot.shape is ir.SlotShape.GLOBAL:
+        return value
     shape = slot_shape(slot, frame.param.value.shape)
     return _fit(value, slot.initial.type, shape, frame.form)
 
@@ -87,19 +93,27 @@ def _cast(value: Value, kind: ir.Type, form: Format) -> Value:
     return value
 
 
-def execute(statements: tuple[ir.Stmt, ...], frame: Frame) -> None:
-    """Run statements in order; what they update is in `frame` afterwards."""
+def execute(statements: tuple[ir.Stmt, ...], frames: Sequence[Frame]) -> None:
+    """Run statements in order, each for all variables; what they update is in their frames."""
     for statement in statements:
+        for part in [*ir.parts(ir.expression(statement))][::-1]:  # the inner ones first
+            if isinstance(part, ir.Call) and OPS[part.op].totals:
+                total = _total(part, frames)
+                for frame in frames:
+                    frame.totals[part] = total
         match statement:
             case ir.Let():
-                frame.locals[statement.name] = _bound(statement, frame)
+                for frame in frames:
+                    frame.locals[statement.name] = _bound(statement, frame)
             case ir.Repeat():
-                for _ in range(int(_number(statement.count, frame).value)):
-                    execute(statement.body, frame)
+                for frame in frames:  # no sum over all variables is inside
+                    for _ in range(int(_number(statement.count, frame).value)):
+                        execute(statement.body, [frame])
             case ir.Set():
-                _set(statement, frame)
+                for frame in frames:
+                    _set(statement, frame)
             case ir.If():
-                _branch(statement, frame)
+                _branch(statement, frames)
             case _:
                 assert_never(statement)
 
@@ -112,6 +126,22 @@ def _bound(statement: ir.Let, frame: Frame) -> Value:
     return value
 
 
+def _total(call: ir.Call, frames: Sequence[Frame]) -> Bounded:
+    """The sum over variables, in float64, of the sum of each, in its own format."""
+    (arg,) = call.args
+    sums = [exact(0.0)]
+    for frame in frames:
+        value = _cast(_evaluate(arg, frame), arg.type, frame.form)
+        if isinstance(arg.type.shape, ir.Tensor):
+            value = _reduction(ir.Call("sum", (arg,), None, arg.type, arg.span), value, frame.form)
+        assert isinstance(value, Bounded)
+        sums.append(value)
+    parts = zip(*((each.value, each.low, each.high, each.nan) for each in sums), strict=True)
+    total = reduce("sum", Bounded(*map(np.stack, parts)), 0, DOUBLE)
+    assert isinstance(total, Bounded)
+    return total.map(lambda part: part[0])
+
+
 def _set(statement: ir.Set, frame: Frame) -> None:
     value, kind = _evaluate(statement.value, frame), statement.value.type
     match statement.target:
@@ -122,19 +152,25 @@ def _set(statement: ir.Set, frame: Frame) -> None:
             frame.param = _fit(value, kind, frame.param.value.shape, frame.form)
         case "grad":
             frame.grad = _fit(value, kind, frame.grad.value.shape, frame.form)
+        case of_all if of_all in frame.globals:
+            assert isinstance(value, Bounded)
+            frame.slots[of_all] = value
         case slot:
             shape = frame.slots[slot].value.shape
             frame.slots[slot] = _fit(value, kind, shape, frame.form)
 
 
-def _branch(statement: ir.If, frame: Frame) -> None:
+def _branch(statement: ir.If, frames: Sequence[Frame]) -> None:
     """One branch, or both and the union of what they leave, where the condition may do either."""
-    condition = _truth(statement.condition, frame)
-    then, orelse = frame.branch(), frame.branch()
-    if condition.may_hold:
-        execute(statement.then, then)
-    if condition.may_fail:
-        execute(statement.orelse, orelse)
+    sides = [(_truth(statement.condition, each), each.branch(), each.branch()) for each in frames]
+    execute(statement.then, [then for condition, then, _ in sides if condition.may_hold])
+    execute(statement.orelse, [orelse for condition, _, orelse in sides if condition.may_fail])
+    for frame, side in zip(frames, sides, strict=True):
+        _join(statement, frame, *side)
+
+
+def _join(statement: ir.If, frame: Frame, condition: Truth, then: Frame, orelse: Frame) -> None:
+    """What the branches leave, in the frame that they came from."""
     if not condition.may_fail:
         orelse = then
     if not condition.may_hold:
@@ -214,6 +250,8 @@ def _read(ref: ir.Ref, frame: Frame) -> Value:
             return frame.slots[ref.name]
         case ir.Role.LOCAL:
             return frame.locals[ref.name]
+        case ir.Role.SHARED:
+            raise AssertionError(f"{ref.name} is no value of the language")
         case _:
             assert_never(ref.role)
 
@@ -232,6 +270,8 @@ def _dimension(name: str, shape: tuple[int, ...]) -> int:
 
 
 def _call(call: ir.Call, frame: Frame) -> Value:
+    if OPS[call.op].totals:
+        return frame.totals[call]
     per_step = isinstance(call.type.shape, ir.PerStep)
     form = DOUBLE if per_step else frame.form
     args = [_evaluate(arg, frame) for arg in call.args]
@@ -254,6 +294,8 @@ def _call(call: ir.Call, frame: Frame) -> Value:
             return rounded(numbers[0], form)
         case Typing.MATRIX:
             return matrix(call, numbers, frame.param.value.shape, form)
+        case Typing.TOTAL:
+            raise AssertionError("a total is known before the statement that reads it")
         case Typing.ARITHMETIC | Typing.SAME_KIND | Typing.REAL:
             whole = call.type.kind is ir.Kind.INT
             return enclosed(call.op, numbers) if whole else arithmetic(call.op, numbers, form)

@@ -12,7 +12,6 @@ __all__ = [
     "FUNCTIONS",
     "INFIX",
     "OPS",
-    "PLANNED_FUNCTIONS",
     "PREFIX",
     "SHORTHANDS",
     "Fault",
@@ -28,6 +27,3 @@ PREFIX: dict[str, Op] = {op.symbol: op for op in ROWS if op.form is Form.PREFIX}
 
 SHORTHANDS = {"dot": ("x", "y"), "trace": ("x",)}
 """Functions that are short for others, with their arguments: sums of products and of diagonals."""
-
-PLANNED_FUNCTIONS = frozenset("total global_norm".split())
-"""Functions of the language that this version does not build; using one is `unsupported`."""

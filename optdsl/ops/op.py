@@ -32,6 +32,7 @@ class Typing(Enum):
     SELECT = "bool, two numbers or two bools -> their kind"
     REDUCE_REAL = "real tensor -> real, over all axes or one"
     REDUCE_BOOL = "bool tensor -> bool, over all axes or one"
+    TOTAL = "numbers -> real, one for all variables"
     CONVERT = "int -> real"
     MATRIX = "real matrices -> real matrix, of a shape that follows from theirs"
 
@@ -113,6 +114,11 @@ class Op:
         return self.typing in (Typing.REDUCE_REAL, Typing.REDUCE_BOOL)
 
     @property
+    def totals(self) -> bool:
+        """Whether the result depends on all variables of a step."""
+        return self.typing is Typing.TOTAL
+
+    @property
     def mixes(self) -> bool:
         """Whether an element of the result may depend on others than that of the arguments."""
-        return self.reduces or self.typing is Typing.MATRIX
+        return self.reduces or self.totals or self.typing is Typing.MATRIX

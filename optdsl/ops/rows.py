@@ -300,6 +300,11 @@ _MATRICES = (
             interval=_between(-inf, inf)),
     _matrix("sorting", "x", also=("argsort",), numpy=_sorting, interval=_between(0, 1)),
 )
+
+# At least one variable has a gradient in a step, and at least one element.
+_ACROSS = (
+    _function("total", "x", Typing.TOTAL, numpy="sum", interval=iv.total),
+)
 # fmt: on
 
 ROWS: tuple[Op, ...] = (
@@ -309,4 +314,5 @@ ROWS: tuple[Op, ...] = (
     *_FUNCTIONS,
     *_REDUCTIONS,
     *_MATRICES,
+    *_ACROSS,
 )

@@ -281,17 +281,61 @@ ERRORS = (
         """,
     ),
     error(
-        "unsupported",
-        """The language has this construct, and this version of the compiler does not build it yet:
-        `regrad`, the shapes `square` and `global`, sums across variables
-        and matrix functions.""",
+        "misplaced-barrier",
+        """A sum over all variables cannot stand where some variables may not come. So it is not
+        under a `when` whose condition is not the same for all of them. A condition on `t`, on
+        hyperparameters, on totals or on global slots is.""",
         """
         step:
-            param <- param - 0.1 * grad / global_norm(grad)
+            when rank > 1:
+                g = grad / max(global_norm(grad), 1)
+            otherwise:
+                g = grad
+            param <- param - 0.1 * g
         """,
         """
         step:
-            param <- param - 0.1 * grad / max(norm(grad), 1)
+            scale = 1 / max(global_norm(grad), 1)
+            when rank > 1:
+                g = scale * grad
+            otherwise:
+                g = grad
+            param <- param - 0.1 * g
+        """,
+    ),
+    error(
+        "misplaced-global",
+        """A global slot is one for all variables, and has one new value in a step. It is given at
+        most once on a path, under conditions that are the same for all variables.""",
+        """
+        slot largest: global "Largest norm so far."
+        step:
+            largest <- max(largest, global_norm(grad))
+            largest <- min(largest, 10)
+            param <- param - 0.1 * grad / (largest + 1)
+        """,
+        """
+        slot largest: global "Largest norm so far."
+        step:
+            largest <- min(max(largest, global_norm(grad)), 10)
+            param <- param - 0.1 * grad / (largest + 1)
+        """,
+    ),
+    error(
+        "unsupported",
+        """The language has this construct, and this version of the compiler does not build it
+        here, or not yet: `regrad`, and sums over all variables or slots of shape `global` in a rule
+        with cases, with `eval:` or inside of a `repeat`.""",
+        """
+        step:
+            repeat 2:
+                param <- param - 0.1 * grad / max(global_norm(param), 1)
+        """,
+        """
+        step:
+            scale = 1 / max(global_norm(param), 1)
+            repeat 2:
+                param <- param - 0.1 * scale * grad
         """,
     ),
 )

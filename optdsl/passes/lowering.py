@@ -1,6 +1,6 @@
 """IR -> IR: splits a step into what is computed once, in float64, and what runs per variable.
 
-`lower` is the only pass the targets need. It sorts what a step computes by how often that has to
+`lower` sorts what a step computes by how often that has to
 happen: what depends on `t` and hyperparameters alone (a named scalar, in float64, or a Python
 number where it is known when the step is traced), what a variable's dimensions decide, and the
 statements on tensors, which stay in their order.
@@ -15,7 +15,7 @@ from typing import assert_never
 
 from optdsl import ir
 from optdsl.ir import Call, Case, Expr, Hyper, If, Kind, Let, PerStep, Ref, Repeat, Role, Set, Stmt
-from optdsl.passes.naming import describe
+from optdsl.passes.naming import claimed, describe
 from optdsl.passes.static import is_static
 from optdsl.records import record, replace
 
@@ -52,20 +52,22 @@ class Lowered:
 
 def lowered_cases(optimizer: ir.Optimizer) -> tuple[Lowered, ...]:
     """The steps of an optimizer's cases, split; what is computed once is the same for all."""
-    return _lowered(optimizer.cases, optimizer.hypers)
+    return _lowered(optimizer.cases, optimizer.hypers, frozenset())
 
 
-def lower(case: Case, hypers: tuple[Hyper, ...]) -> Lowered:
-    """Splits the step of one case of a checked optimizer."""
-    return _lowered((case,), hypers)[0]
+def lower(case: Case, hypers: tuple[Hyper, ...], keep: AbstractSet[str] = frozenset()) -> Lowered:
+    """Splits the step of one case; locals in `keep` stay in the body, whatever they are."""
+    return _lowered((case,), hypers, keep)[0]
 
 
-def _lowered(cases: tuple[Case, ...], hypers: tuple[Hyper, ...]) -> tuple[Lowered, ...]:
+def _lowered(
+    cases: tuple[Case, ...], hypers: tuple[Hyper, ...], keep: AbstractSet[str]
+) -> tuple[Lowered, ...]:
     fixed = {hyper.name for hyper in hypers if hyper.kind is not Kind.REAL}
-    taken = {slot.name for case in cases for slot in case.slots} | set(_TUPLE_METHODS)
+    taken = {slot.name for case in cases for slot in case.own_slots} | set(_TUPLE_METHODS) | keep
     both = [(*case.step, *case.evaluation) for case in cases]
     taken.update(name for body in both for name in _tensor_locals(body, fixed))
-    lift = _Lift(taken, fixed, {}, {}, frozenset())
+    lift = _Lift(taken, fixed, keep, {}, {}, frozenset())
     split: list[tuple[tuple[Named, ...], tuple[Stmt, ...]]] = []
     for case in cases:
         lift.sizes = {}
@@ -108,6 +110,7 @@ class _Lift:
 
     taken: set[str]
     fixed: set[str]
+    keep: AbstractSet[str]
     sizes: dict[Expr, Named]
     scalars: dict[Expr, Named]
     changing: frozenset[str]
@@ -122,17 +125,10 @@ class _Lift:
 
     def _named(self, table: dict[Expr, Named], value: Expr, name: str, equation: str) -> Ref:
         if value not in table:
-            table[value] = Named(self._claim(name), value, equation)
+            table[value] = Named(claimed(name, self.taken), value, equation)
             if is_static(value, self.fixed):
                 self.fixed.add(table[value].name)
         return Ref(table[value].name, Role.LOCAL, value.type, value.span)
-
-    def _claim(self, name: str) -> str:
-        candidate, number = name, 2
-        while candidate in self.taken:
-            candidate, number = f"{name}_{number}", number + 1
-        self.taken.add(candidate)
-        return candidate
 
 
 def _tensor_locals(body: tuple[Stmt, ...], fixed: AbstractSet[str]) -> Iterator[str]:
@@ -158,7 +154,7 @@ def _statements(body: tuple[Stmt, ...], locals_: dict[str, Expr], lift: _Lift) -
         match statement:
             case Let(name, value, equation):
                 value = _substitute(value, locals_)
-                if name in lift.changing:
+                if name in lift.changing or name in lift.keep:
                     kept.append(replace(statement, value=_lifted(value, lift)))
                 elif isinstance(value.type.shape, PerStep):
                     locals_[name] = lift.scalar(value, name, equation)

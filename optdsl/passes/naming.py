@@ -18,6 +18,15 @@ def describe(expr: Expr) -> str:
     return f"scalar_{name}" if name[0].isdigit() else name
 
 
+def claimed(name: str, taken: set[str]) -> str:
+    """The name, with a number where it is taken already; then it is."""
+    candidate, number = name, 2
+    while candidate in taken:
+        candidate, number = f"{name}_{number}", number + 1
+    taken.add(candidate)
+    return candidate
+
+
 def _described(expr: Expr) -> str:
     match expr:
         case Const(value):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import assert_never
 
 from optdsl import ir
 from optdsl.analysis.sizes import sized_locals
 from optdsl.ir import (
-    Call,
     Case,
     Const,
     Expr,
@@ -21,7 +21,7 @@ from optdsl.ir import (
     Tensor,
     Type,
 )
-from optdsl.passes.lowering import Lowered, Named
+from optdsl.passes.lowering import Lowered
 from optdsl.records import record, replace
 from optdsl.targets import Target
 from optdsl.targets.document import Document, bracketed, flat
@@ -58,6 +58,8 @@ class Source:
     lowered: Lowered
     target: Target
     helper_prefix: str
+    known: Mapping[str, str]
+    """How totals and global slots are spelled, by name."""
 
     @property
     def slots_class(self) -> str:
@@ -71,7 +73,7 @@ class Source:
 
     @property
     def sees_whole(self) -> bool:
-        """Whether the update looks at the whole variable: at dimensions, or over rows."""
+        """Whether a function looks at the whole variable: at dimensions, or over rows."""
         lowered = self.lowered
         sizes = (*lowered.sizes, *lowered.evaluation_sizes)
         bodies = (*lowered.body, *lowered.evaluation)
@@ -100,8 +102,9 @@ class Source:
     def taken(self) -> frozenset[str]:
         """Names that a generated function has, which no name of a specification can be."""
         target = self.target
+        known = {"known"} if self.known else set()
         helpers = {*HELPERS, *target.carried, *target.reductions.values()}
-        return _PARAMETERS | helpers | set(target.matrices.values())
+        return _PARAMETERS | known | helpers | set(target.matrices.values())
 
     def spelled(self, name: str) -> str:
         """A name of the specification in a generated function."""
@@ -110,79 +113,6 @@ class Source:
 
 HELPERS = ("axes", "blank_matrix", "expanded", "filled", "given", "reduced")
 """Functions of the runtime that generated code calls, besides reductions."""
-
-
-# --- once a step ---------------------------------------------------------------------------------
-
-
-def scalars(source: Source) -> list[Document]:
-    """The body of the function that computes a step's scalars."""
-    lowered = source.lowered
-    parts = [part for scalar in lowered.scalars for part in ir.parts(scalar.value)]
-    given = {hyper.name: f"hyper.{hyper.name}" for hyper in source.hypers}
-    names = {one.name: _scalar_name(one, given, source) for one in lowered.scalars} | given
-    referred = {part.name for part in parts if isinstance(part, Ref) and part.role is Role.LOCAL}
-    here = Surroundings(
-        source.target, source.helper_prefix, names, lowered.fixed, source.target.double
-    )
-    writes = writer(here)
-    documents: list[Document] = []
-    if any(map(_is_real_t, parts)):
-        cast = call(source.target.cast, "t", source.target.double)
-        documents.append((f"{T_AS_REAL} = ", cast))
-    fields: list[Document] = []
-    for scalar in lowered.scalars:
-        name = scalar.name
-        if scalar.equation or (name in referred and not isinstance(scalar.value, Ref)):
-            documents += comment(scalar.equation)
-            documents += assignment(f"{names[name]} = ", scalar.value, writes, 1)
-            if name in lowered.fields:
-                fields.append(f"{name}={names[name]}")
-        elif name in lowered.fields:
-            before, text = value(scalar.value, WIDTH - len(name) - 10, writes)
-            documents += before
-            fields.append((f"{name}=", text))
-    return [*documents, ("return ", call("_Scalars", *fields))]
-
-
-def _scalar_name(scalar: Named, given: dict[str, str], source: Source) -> str:
-    """What a scalar is called among the others: a hyperparameter needs no name of its own."""
-    match scalar.value:
-        case Ref(hyper) if hyper in given and not scalar.equation:
-            return given[hyper]
-        case _:
-            return source.spelled(scalar.name)
-
-
-def _is_real_t(part: Expr) -> bool:
-    match part:
-        case Call("real", (Ref(_, Role.COUNTER),)):
-            return True
-        case _:
-            return False
-
-
-# --- hyperparameters that are computed ------------------------------------------------------------
-
-
-def computed(source: Source) -> list[Document]:
-    """The body of the function that computes the hyperparameters that are None."""
-    target = source.target
-    names = {hyper.name: f"hyper.{hyper.name}" for hyper in source.hypers}
-    fixed = frozenset(hyper.name for hyper in source.hypers if hyper.kind is not Kind.REAL)
-    here = Surroundings(target, source.helper_prefix, names, fixed, target.double)
-    writes = writer(here)
-    documents: list[Document] = []
-    for hyper in source.hypers:
-        if hyper.computed is None:
-            continue
-        before, text = value(hyper.computed, WIDTH - 16, writes)
-        if here.is_static(hyper.computed):
-            text = constant(text, Kind.REAL, here)
-        given = call(here.helper("given"), names[hyper.name], text)
-        documents += [*before, *comment(f"{hyper.name} = {hyper.written}")]
-        documents.append(("hyper = ", call("hyper._replace", (f"{hyper.name}=", given))))
-    return [*documents, "return hyper"]
 
 
 # --- before the first step -----------------------------------------------------------------------
@@ -210,7 +140,7 @@ def initial(source: Source) -> list[Document]:
         return Ref(name, Role.LOCAL, part.type, part.span)
 
     fields: list[Document] = []
-    for slot in source.case.slots:
+    for slot in source.case.own_slots:
         form = _initial_form(slot, writes)
         room = WIDTH - len(slot.name) - len(flat(form(""))) - 10
         before, text = value(ir.rewrite(slot.initial, rounded), room, writes)
@@ -260,6 +190,8 @@ def _initial_form(slot: Slot, writes: Writer) -> Form:
             like = call(here.helper("reduced"), "param", str(slot.axis))
         case SlotShape.KEEP:
             like = call(here.helper("reduced"), "param", f'"but({slot.axis})"')
+        case SlotShape.GLOBAL:
+            raise AssertionError(f"{slot.name} is not one of each variable")
         case _:
             assert_never(slot.shape)
     if zero:
@@ -272,8 +204,31 @@ def _initial_form(slot: Slot, writes: Writer) -> Form:
 
 def update(source: Source) -> list[Document]:
     """The body of the update function."""
-    case, lowered = source.case, source.lowered
+    case, names = source.case, _names(source)
+    slots = [names[slot.name] for slot in case.own_slots]
+    documents = [*_unpacked(source, slots), *_of_variable(source, names)]
+    kept = bracketed(f"{source.slots_class}(", slots, ")")
+    return [*opened(documents), ("return param, ", kept)]
+
+
+def measure(source: Source, totals: Sequence[str]) -> list[Document]:
+    """The body of the function that gives what is summed over all variables."""
     names = _names(source)
+    parts = [part for part in _all_parts(source.lowered) if isinstance(part, (Ref, ir.Old))]
+    read = {part.name for part in parts}
+    for statement in source.lowered.body:
+        if isinstance(statement, ir.If | ir.Repeat):  # they are given what they update
+            read.update(ir.updated((statement,)))
+    slots = [slot.name for slot in source.case.own_slots if slot.name in read]
+    documents: list[Document] = [f"{names[name]} = slots.{name}" for name in slots]
+    documents += _of_variable(source, names)
+    sums = [f"{name}={names[name]}" for name in totals]
+    return [*opened(documents), ("return ", call("_Sums", *sums))]
+
+
+def _of_variable(source: Source, names: dict[str, str]) -> list[Document]:
+    """The statements of a function of one variable."""
+    case, lowered = source.case, source.lowered
     read = [part.name for part in _all_parts(lowered) if isinstance(part, ir.Old)]
     old = _old_names(read, names)
     here = Surroundings(
@@ -287,18 +242,15 @@ def update(source: Source) -> list[Document]:
         whole=source.sees_whole,
     )
     types = {name: Type(Kind.REAL, Tensor()) for name in ("param", "grad")}
-    types |= {slot.name: slot.type for slot in case.slots}
+    types |= {slot.name: slot.type for slot in case.own_slots}
     types |= _changing(lowered.body)
     writes = writer(here, types)
-    slots = [names[slot.name] for slot in case.slots]
-    documents = _unpacked(source, slots)
+    documents: list[Document] = []
     for named in lowered.sizes:
         documents += comment(named.equation)
         documents += assignment(f"{names[named.name]} = ", named.value, writes, 1)
     documents += [f"{old[name]} = {names[name]}" for name in types if name in old]
-    documents = opened([*documents, *block(lowered.body, writes, 1)])
-    kept = bracketed(f"{source.slots_class}(", slots, ")")
-    return [*documents, ("return param, ", kept)]
+    return [*documents, *block(lowered.body, writes, 1)]
 
 
 def _changing(body: tuple[ir.Stmt, ...]) -> dict[str, Type]:
@@ -310,7 +262,7 @@ def _changing(body: tuple[ir.Stmt, ...]) -> dict[str, Type]:
 
 def evaluation(source: Source) -> list[Document]:
     """The body of the function that gives a variable its value for evaluation."""
-    lowered, slots = source.lowered, [slot.name for slot in source.case.slots]
+    lowered, slots = source.lowered, [slot.name for slot in source.case.own_slots]
     names = _names(source) | {name: f"slots.{name}" for name in slots}
     here = Surroundings(
         source.target,
@@ -343,14 +295,14 @@ def _unpacked(source: Source, slots: list[str]) -> list[Document]:
     line = f"({slots[0]},) = slots" if len(slots) == 1 else f"{', '.join(slots)} = slots"
     if len(line) + 4 <= WIDTH:
         return [line]
-    pairs = zip(slots, source.case.slots, strict=True)
+    pairs = zip(slots, source.case.own_slots, strict=True)
     return [f"{name} = slots.{slot.name}" for name, slot in pairs]
 
 
 def _names(source: Source) -> dict[str, str]:
     """How the update function spells every name that can occur in it."""
     lowered = source.lowered
-    own = [*(slot.name for slot in source.case.slots), *ir.bound(lowered.body)]
+    own = [*(slot.name for slot in source.case.own_slots), *ir.bound(lowered.body)]
     own += [*ir.bound(lowered.evaluation)]
     own += [named.name for named in (*lowered.sizes, *lowered.evaluation_sizes)]
     return {

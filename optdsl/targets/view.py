@@ -13,30 +13,18 @@ from optdsl.analysis import Facts
 from optdsl.analysis.sparsity import Sparsity
 from optdsl.ir import Hyper, Kind, Optimizer, Slot
 from optdsl.meaning import meaning
-from optdsl.passes.lowering import Lowered, lowered_cases
+from optdsl.passes.phases import phased_cases
 from optdsl.targets import Target
+from optdsl.targets.across import Across, Printed, across, known
 from optdsl.targets.document import Document, bracketed, fill, helpers, layout, lines
 from optdsl.targets.expressions import call, number
-from optdsl.targets.functions import (
-    Source,
-    computed,
-    condition,
-    evaluation,
-    initial,
-    scalars,
-    update,
-)
+from optdsl.targets.fields import Field, field, scalar_fields
+from optdsl.targets.functions import Source, condition, evaluation, initial, update
 from optdsl.targets.imports import Import, import_lines
+from optdsl.targets.once import computed, scalars
 from optdsl.targets.standalone import Module, modules
-from optdsl.targets.text import WIDTH, comment_text, docstring_text, indented
+from optdsl.targets.text import WIDTH, docstring_text, indented
 from optdsl.version import __version__
-
-
-class Field(NamedTuple):
-    """A field of a named tuple: its line, and the comment above that if it is long."""
-
-    above: tuple[str, ...]
-    line: str
 
 
 class HyperView(NamedTuple):
@@ -86,6 +74,7 @@ class View(NamedTuple):
     hyper_fields: tuple[Field, ...]
     scalar_fields: tuple[Field, ...]
     reads_loss: bool
+    across: Across | None
     scalars: str
     cases: tuple[CaseView, ...]
     computed: str
@@ -122,16 +111,19 @@ class Request(NamedTuple):
 def view(facts: Facts, target: Target, request: Request) -> View:
     """What a template prints for one checked optimizer."""
     optimizer, rt = facts.optimizer, request.rt
+    phased = phased_cases(optimizer)
     sources = [
-        Source(case, optimizer.hypers, lowered, target, rt)
-        for case, lowered in zip(optimizer.cases, lowered_cases(optimizer), strict=True)
+        Source(case, optimizer.hypers, phases.last, target, rt, known(phases, case))
+        for case, phases in zip(optimizer.cases, phased, strict=True)
     ]
     once, defaults = lines(scalars(sources[0])), lines(computed(sources[0]))
     parts = (condition, initial, update, evaluation)
     bodies = [[lines(of(each)) for of in parts] for each in sources]
     evaluates = any(case.evaluation for case in optimizer.cases) and request.keras
     callbacks = {"EvaluationWeights"} if evaluates else set()
-    runtime = _runtime([once, defaults, *chain(*bodies)], callbacks, target, request)
+    beyond = across(phased[0], optimizer.cases[0], optimizer.hypers, target, rt)
+    printed = [once, defaults, *chain(*bodies), *(beyond.bodies if beyond else ())]
+    runtime = _runtime(printed, callbacks, target, request)
     summary, description = _documentation(optimizer)
     exports = [optimizer.name] * request.keras + [f"{optimizer.name}Module"] * request.module
     names = [hyper.name for hyper in optimizer.hypers]
@@ -152,13 +144,14 @@ def view(facts: Facts, target: Target, request: Request) -> View:
         hypers=tuple(_hyper(hyper, rt) for hyper in optimizer.hypers),
         construction=_body(call("super().__init__", given, "name", "options"), 2),
         options=f"{rt}OptionsWithoutDecay" if "weight_decay" in names else f"{rt}Options",
-        hyper_fields=tuple(_field(hyper.name, _kind(hyper.kind), "") for hyper in optimizer.hypers),
-        scalar_fields=_scalar_fields(sources[0].lowered, target),
+        hyper_fields=tuple(field(hyper.name, _kind(hyper.kind), "") for hyper in optimizer.hypers),
+        scalar_fields=scalar_fields(sources[0].lowered, target),
         reads_loss=any(source.reads_loss for source in sources),
+        across=beyond.view if beyond else None,
         scalars=_body(once),
         computed=_body(defaults) if sources[0].computes else "",
         cases=tuple(_case(*each) for each in zip(sources, bodies, strict=True)),
-        record=_body(_record(facts, sources, request.spec), 0),
+        record=_body(_record(facts, sources, beyond, request.spec), 0),
         runtime=runtime,
         keras=request.keras,
         module=request.module,
@@ -171,7 +164,7 @@ def _case(source: Source, bodies: list[Document]) -> CaseView:
     return CaseView(
         of=f" in case `{source.case.name}`" if source.case.name else "",
         slots_class=source.slots_class,
-        slot_fields=tuple(_field(slot.name, "Any", slot.doc) for slot in source.case.slots),
+        slot_fields=tuple(field(slot.name, "Any", slot.doc) for slot in source.case.own_slots),
         when_name=source.function("is"),
         when=when if source.case.condition is not None else "",
         initial_name=source.function("initial"),
@@ -213,7 +206,7 @@ def _body(document: Document, depth: int = 1) -> str:
 # --- the record of the rule ----------------------------------------------------------------------
 
 
-def _record(facts: Facts, sources: list[Source], spec: str) -> Document:
+def _record(facts: Facts, sources: list[Source], beyond: Printed | None, spec: str) -> Document:
     """The call that makes the runtime's record of the rule."""
     optimizer, prefix = facts.optimizer, sources[0].helper_prefix
     known = [
@@ -235,14 +228,15 @@ def _record(facts: Facts, sources: list[Source], spec: str) -> Document:
         calls = [call(f"{prefix}Case", *each) for each in known]
         fields += ["scalars=_scalars", ("cases=", bracketed("[", calls, "]"))]
     else:
-        fields += [*known[0][:2], "scalars=_scalars", *known[0][2:]]
+        fields += [*known[0][:2], "scalars=_scalars", *known[0][2:4]]
+        fields += [*(beyond.record if beyond else ()), *known[0][4:]]
     return ("_RULE = ", call(f"{prefix}Rule", *fields))
 
 
 def _case_fields(source: Source, sparse: Sparsity) -> list[Document]:
     """What the record says of a case."""
     case = source.case
-    shapes = call(source.slots_class, *(f'{slot.name}="{_shape(slot)}"' for slot in case.slots))
+    shapes = call(source.slots_class, *(f'{slot.name}="{_shape(slot)}"' for slot in case.own_slots))
     fields: list[Document] = [
         f"slots={source.slots_class}",
         ("shapes=", shapes),
@@ -331,25 +325,6 @@ def _argument(hyper: Hyper) -> list[str]:
 
 
 # --- fields and text -----------------------------------------------------------------------------
-
-
-def _scalar_fields(lowered: Lowered, target: Target) -> tuple[Field, ...]:
-    kinds = {scalar.name: scalar.value.type.kind for scalar in lowered.scalars}
-    python = {Kind.REAL: "float", Kind.INT: "int", Kind.BOOL: "bool"}
-    return tuple(
-        _field(name, python[kinds[name]] if name in lowered.fixed else target.tensor, "")
-        for name in lowered.fields
-    )
-
-
-def _field(name: str, annotation: str, doc: str) -> Field:
-    """A field with what is said about it, behind it where it fits, else above."""
-    line, text = f"{name}: {annotation}", comment_text(doc).rstrip(".")
-    if not text:
-        return Field((), line)
-    if len(f"    {line}  # {text}") <= WIDTH:
-        return Field((), f"{line}  # {text}")
-    return Field(tuple(fill(text, "# ", "# ", WIDTH - 4)), line)
 
 
 def _documentation(optimizer: Optimizer) -> tuple[str, str]:

@@ -146,7 +146,7 @@ def test_an_uncertain_choice_is_the_union() -> None:
 def test_every_operation_is_covered() -> None:
     special = {"and", "or", "not", "lt", "le", "gt", "ge", "eq", "ne", "is_finite", "where", "real"}
     rest = {op.name for op in OPS.values() if op.typing not in NUMERIC} - special
-    assert rest == {"sum", "mean", "norm", "amax", "amin", "any", "all"}
+    assert rest == {"sum", "mean", "norm", "amax", "amin", "any", "all", "total"}
 
 
 @pytest.mark.parametrize("name", ["float16", "float32"])

@@ -32,7 +32,7 @@ def _compare(name: str, text: str, *, update: bool) -> None:
 def test_generated_files(spec: str, update_golden: bool) -> None:
     path = EVERYTHING if spec == "everything" else FOLDER / f"{spec}.opt"
     text = optdsl.compile(path).source("all")
-    assert len(text.splitlines()) <= 300
+    assert len(text.splitlines()) <= (400 if "rt.Known" in text else 300)
     _compare(f"{spec}.py.txt", text, update=update_golden)
 
 

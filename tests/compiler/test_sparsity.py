@@ -21,7 +21,13 @@ from support.exact import Fault, GiveUp, Machine
 
 SPECS = sorted((Path(__file__).parents[2] / "specs").glob("*.opt"))
 TOUCHED = {"gradient_descent", "decaying_sgd", "adagrad", "rowwise_adagrad"}
-LOCAL_RANK = {"sgd_clipnorm": 0, "novograd": 0, "adafactor_lite": 0, "sm3": 0, "ranger": 0}  # 0: never
+LOCAL_RANK = {
+    "sgd_clipnorm": 0,
+    "novograd": 0,
+    "adafactor_lite": 0,
+    "sm3": 0,
+    "ranger": 0,
+}  # 0: never
 HEAD = """\
 optimizer X:
     hyper lr = 0.1 in [0, inf)

@@ -47,9 +47,10 @@ class Subject:
         self.variables = [tf.Variable(tf.zeros(shape, dtype)) for shape, dtype in variables]
         self.optimizer = cls(**options)
         self.optimizer.build(self.variables)
-        names = [slot.name for case in optimizer(spec).cases for slot in case.slots]
-        self.states = self.optimizer._core.states
-        self.slots = [dict(zip(names, state.slots, strict=True)) for state in self.states]
+        core = self.optimizer._core
+        self.states = core.states
+        of_all = dict(zip(core.rule.global_names, core.globals, strict=True))
+        self.slots = [{**state.slots._asdict(), **of_all} for state in self.states]
 
     def reset(self, chosen: Hypers, states: Iterable[State]) -> None:
         """As if it were built anew with these hyperparameters on these variables."""
@@ -134,8 +135,7 @@ def compare(
     for subject in built:
         subject.reset(chosen, states)
     for grads in steps:
-        pairs = zip(states, grads, strict=True)
-        states = [reference.step(state, grad, mode=mode) for state, grad in pairs]
+        states = reference.steps(states, grads, mode=mode)
         for subject in built:
             subject.step(grads)
             assert_inside(states, subject, (chosen, grads))

@@ -2,10 +2,10 @@
 
 What can be drawn: every function, operator and shape of slot; several slots of a shape, under names
 that generated code might have too; locals of every kind and size; copies between slots in any
-order, and histories; `old` of everything; `int` and `bool` hyperparameters, literals alone, and
-what folds, wherever a value or a question may stand; branches on all of these, nested, with and
-without results, that join locals of different kinds and sizes; the variable updated anywhere, and
-more than once.
+order, and histories; sums over all variables, and global slots; `old` of everything; `int` and
+`bool` hyperparameters, literals alone, and what folds, wherever a value or a question may stand;
+branches on all of these, nested, with and without results, that join locals of different kinds and
+sizes; the variable updated anywhere, and more than once.
 
 What cannot: values that are not finite, and numbers so large or small that they nearly are not.
 """
@@ -24,18 +24,24 @@ class _Writer:
     """Draws a program line by line.
 
     `values` are the names of numbers that can be read, by size, `wholes` those of whole numbers,
-    `questions` those of booleans; `tensors` are the ones that can be reduced.
+    `questions` those of booleans; `tensors` are the ones that can be reduced. `globals` are the
+    global slots that can still be given, `is_shared` says whether all variables get here.
     """
 
-    def __init__(self, draw: st.DrawFn, slots: dict[str, Size], axis: str) -> None:
-        self.draw, self.slots, self.axis = draw, slots, axis
-        self.unused = (name for name in draw(st.permutations(words.NAMES)) if name not in slots)
+    def __init__(
+        self, draw: st.DrawFn, slots: dict[str, Size], axis: str, globals_: tuple[str, ...] = ()
+    ) -> None:
+        self.draw, self.slots, self.axis, self.globals = draw, slots, axis, globals_
+        self.is_shared = True
+        taken = {*slots, *globals_}
+        self.unused = (name for name in draw(st.permutations(words.NAMES)) if name not in taken)
         self.numbers = iter(range(1000))
         self.tensors: tuple[str, ...] = ("grad", "param", "old(param)")
         self.tensors += tuple(f for slot in self.of(Size.TENSOR) for f in (slot, f"old({slot})"))
         self.values: dict[Size, tuple[str, ...]] = {
             Size.LITERAL: words.LITERALS,
-            Size.STEP: words.PER_STEP,
+            Size.STEP: words.PER_STEP
+            + tuple(form for name in globals_ for form in (name, f"old({name})")),
             Size.VARIABLE: words.DIMS,
             **dict.fromkeys((Size.ROW, Size.REDUCED, Size.KEEP), ()),
             Size.TENSOR: ("grad", "param", "old(param)"),
@@ -161,6 +167,8 @@ class _Writer:
     def block(self, depth: int, least: int = 1) -> Iterator[str]:
         """A few statements."""
         for _ in range(self.draw(st.integers(least, least + 2))):
+            if self.is_shared and self.chance(4):
+                yield self.across()
             match self.draw(st.integers(0, 9 if depth else 6)):
                 case 0:
                     yield from self.history()
@@ -175,6 +183,22 @@ class _Writer:
                     yield f"{slot} <- clip({self.value(self.slots[slot], 3)}, -8, 8)"
                 case _:
                     yield from self.branches(depth - 1)
+
+    def across(self) -> str:
+        """A local with a sum over all variables, or a new value for a global slot."""
+        if self.globals and self.chance(2):
+            name, *left = self.draw(st.permutations(self.globals))
+            self.globals = tuple(left)
+            return f"{name} <- clip({self.value(Size.STEP, 2)}, -8, 8)"
+        name, value = self.name(), self.total()
+        self.bind(name, "number", Size.STEP)
+        return f"{name} = {value}"
+
+    def total(self) -> str:
+        """A sum over all variables, of values of any size."""
+        size = self.draw(st.sampled_from(Size))
+        inner = self.tensor(2) if self.chance(2) else self.value(size, 1)
+        return self.pick(words.TOTALS).format(inner)
 
     def copy(self) -> str:
         """A slot that gets what another one has, as it stands or by way of a choice."""
@@ -232,13 +256,20 @@ class _Writer:
         asked = self.draw(st.sampled_from([Size.LITERAL, Size.STEP, Size.STEP, Size.VARIABLE]))
         is_static = asked is Size.STEP and self.chance(2)
         condition = self.pick(words.STATIC) if is_static else self.question(asked, 2)
+        if self.is_shared and self.chance(6):
+            asked, condition = Size.STEP, self.compared(self.total(), "0.5")
+        before, left = (self.is_shared, self.globals), set(self.globals)
         joins = [(self.name(), self.chance(4)) for _ in range(self.draw(st.integers(0, 2)))]
         ends: list[list[tuple[str, Size]]] = []
         two = bool(joins) or not self.chance(3)
         for head in (f"when {condition}:", "otherwise:")[: 1 + two]:
             yield head
             ends.append([])
+            self.is_shared = before[0] and asked is not Size.VARIABLE
+            self.globals = before[1]
             yield from self.inside(self.branch(joins, ends[-1], depth))
+            left &= set(self.globals)
+        self.is_shared, self.globals = before[0], tuple(sorted(left))
         for (name, _), (then, then_size), (orelse, else_size) in zip(joins, *ends, strict=False):
             kind = orelse if then == "number" else then
             self.bind(name, kind, asked.joined(then_size).joined(else_size))
@@ -303,6 +334,9 @@ def _written(
 ) -> str:
     """A whole specification."""
     declared = "".join(
+        f"    slot {name}: global = {initial[name]}\n" for name in initial if name not in slots
+    )
+    declared += "".join(
         f"    slot {name}{words.SHAPES[size].format(axis=axis)} = {initial[name]}\n"
         for name, size in slots.items()
     )
@@ -316,9 +350,12 @@ def programs(draw: st.DrawFn) -> str:
     axis = draw(st.sampled_from(["0", "1", "-1", "-2"]))
     some = st.sampled_from([*words.SHAPES, Size.TENSOR])
     sizes = [Size.TENSOR, Size.TENSOR, *draw(st.lists(some, min_size=1, max_size=4))]
-    slots = dict(zip(draw(st.permutations(words.NAMES)), sizes, strict=False))
-    writer = _Writer(draw, slots, axis)
+    names = draw(st.permutations(words.NAMES))
+    slots = dict(zip(names, sizes, strict=False))
+    globals_ = tuple(names[len(sizes) : len(sizes) + draw(st.integers(0, 2))])
+    writer = _Writer(draw, slots, axis, globals_)
     initial = {name: writer.initial(size) for name, size in slots.items()}
+    initial |= {name: writer.initial(Size.STEP) for name in globals_}
     lines = [*writer.block(2, least=2), writer.updated_param()]
     if writer.chance(2):
         lines += writer.block(2)

@@ -12,6 +12,8 @@ from optdsl import check, ir, parse
 
 FOLDER = Path(__file__).parents[2] / "specs"
 SPECS = tuple(sorted(path.stem for path in FOLDER.glob("*.opt")))
+OF_PEERS = frozenset({"avagrad", "dadapt_adam", "prodigy"})
+"""The rules that are held against values of a package that others wrote."""
 
 
 def checked(text: str) -> ir.Optimizer:

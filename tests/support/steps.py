@@ -67,9 +67,11 @@ def fill_slots(optimizer: Any) -> None:
 
 
 def state_of(optimizer: Any, index: int = 0) -> dict[str, Array]:
-    """A variable under "param", its slots, and its moving average where there is one."""
-    state = optimizer._core.states[index]
+    """A variable under "param", its slots, the global ones, and its moving average if there is."""
+    core = optimizer._core
+    state = core.states[index]
     kept = {"param": state.param, **state.slots._asdict(), "moving average": state.average}
+    kept |= dict(zip(core.rule.global_names, core.globals, strict=True))
     return {name: variable.numpy() for name, variable in kept.items() if variable is not None}
 
 

@@ -39,7 +39,7 @@ KINDS: dict[str, tuple[Sequence[int] | None, ...]] = {
 
 
 class Trial(NamedTuple):
-    """A variable: where it starts, and its gradients as the reference takes them."""
+    """A variable: where it starts, and its gradients as the reference takes them, None for none."""
 
     dtype: str
     start: NDArray[np.float64]
@@ -90,11 +90,8 @@ def agree(text: str, trials: Sequence[Trial], path: str = "eager", **options: An
     take = PATHS[path](step)
     for grads in zip(*(each.grads for each in trials), strict=True):
         pairs = list(zip(grads, trials, strict=True))
-        take([tensors(grad, each.dtype) for grad, each in pairs])
-        states = [
-            reference.step(state, grad, mode=mode)
-            for state, grad in zip(states, grads, strict=True)
-        ]
+        take([None if grad is None else tensors(grad, each.dtype) for grad, each in pairs])
+        states = reference.steps(states, grads, mode=mode)
         for index, state in enumerate(states):
             one, other = (state_of(run, index) for run, _ in runs)
             context = f"{path} {options}, {grads[index]}\n{text}"

@@ -21,6 +21,14 @@ MACROS = """\
 """
 
 
+TOTALS = (
+    "clip(total({}), -8, 8)",
+    "tanh(total({}) / 8)",
+    "min(global_norm({}), 8)",
+    "sqrt(total(abs({})) / total(size))",
+)
+
+
 class Size(IntEnum):
     """How large a value is at most. A value of a size fits wherever one of a larger size does.
 

@@ -20,7 +20,7 @@ from optdsl.runtime.tensorflow.matrices import (
 )
 from optdsl.runtime.tensorflow.module_optimizer import ModuleOptimizer, module_class
 from optdsl.runtime.tensorflow.options import Options, OptionsWithoutDecay
-from optdsl.runtime.tensorflow.rule import API, Case, Rule, Whole
+from optdsl.runtime.tensorflow.rule import API, Case, Known, Measure, Rule, Whole
 from optdsl.runtime.tensorflow.shapes import (
     axes,
     expanded,
@@ -42,6 +42,8 @@ __all__ = [
     "EvaluationWeights",
     "Int",
     "KerasOptimizer",
+    "Known",
+    "Measure",
     "ModuleOptimizer",
     "Number",
     "Options",

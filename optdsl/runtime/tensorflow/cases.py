@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import tensorflow as tf
 
 from optdsl.runtime.tensorflow.naming import listed
-from optdsl.runtime.tensorflow.rule import Case, Rule, Whole
+from optdsl.runtime.tensorflow.rule import Case, Measure, Rule, Whole
 
 
 def chosen(
@@ -91,33 +91,54 @@ def ruled(
     whole: Whole,
 ) -> tuple[tf.Tensor, Any]:
     """The rule: the new `param` and the new slots, in the shapes of the old ones."""
+    of = (case, case.update, case.sees_whole)
+    new, kept = _called(*of, (grad, param), slots, scalars, whole)
     if not case.as_matrix:
-        more = (whole,) if case.sees_whole else ()
-        return case.update(grad, param, slots, scalars, *more)
-    shape, matrix = param.shape, folded(param.shape)
-    seen = whole if case.most_rank is not None else Whole(matrix, None, whole.first)
-    more = (seen,) if case.sees_whole else ()
-    grad, param = tf.reshape(grad, matrix), tf.reshape(param, matrix)
-    param, new = case.update(
-        grad, param, _reshaped(case, slots, matrix), scalars, *more
-    )
-    return tf.reshape(param, shape), _reshaped(case, new, shape)
+        return new, kept
+    return tf.reshape(new, param.shape), _reshaped(case, kept, param.shape)
+
+
+def measured(
+    case: Case,
+    measure: Measure,
+    grad: tf.Tensor,
+    param: tf.Tensor,
+    slots: Any,
+    scalars: Any,
+    whole: Whole,
+) -> Any:
+    """What a variable adds to the sums of a phase."""
+    of = (case, measure.measure, measure.sees_whole)
+    return _called(*of, (grad, param), slots, scalars, whole)
 
 
 def evaluated(
     case: Case, param: tf.Tensor, slots: Any, scalars: Any, whole: Whole
 ) -> tf.Tensor:
     """What a variable is while its model is evaluated."""
-    assert case.evaluate is not None
-    if not case.as_matrix:
-        more = (whole,) if case.sees_whole else ()
-        return case.evaluate(param, slots, scalars, *more)
-    matrix = folded(param.shape)
-    seen = whole if case.most_rank is not None else Whole(matrix, None, whole.first)
-    more = (seen,) if case.sees_whole else ()
-    slots = _reshaped(case, slots, matrix)
-    value = case.evaluate(tf.reshape(param, matrix), slots, scalars, *more)
-    return tf.reshape(value, param.shape)
+    of = (case, case.evaluate, case.sees_whole)
+    value = _called(*of, (param,), slots, scalars, whole)
+    return tf.reshape(value, param.shape) if case.as_matrix else value
+
+
+def _called(
+    case: Case,
+    function: Callable[..., Any] | None,
+    sees_whole: bool,
+    tensors: Sequence[tf.Tensor],
+    slots: Any,
+    scalars: Any,
+    whole: Whole,
+) -> Any:
+    """What a function of the rule gives, of a variable as its case sees it."""
+    assert function is not None
+    if case.as_matrix:
+        matrix = folded(tensors[0].shape)
+        tensors = [tf.reshape(tensor, matrix) for tensor in tensors]
+        slots = _reshaped(case, slots, matrix)
+        if case.most_rank is None:
+            whole = Whole(matrix, None, whole.first)
+    return function(*tensors, slots, scalars, *((whole,) if sees_whole else ()))
 
 
 def _reshaped(case: Case, slots: Any, shape: Sequence[int]) -> Any:

@@ -39,6 +39,7 @@ from optdsl.runtime.tensorflow.state import (
     made_state,
 )
 from optdsl.runtime.tensorflow.step import Step
+from optdsl.runtime.tensorflow.totals import Totals
 from optdsl.runtime.tensorflow.update import Update
 
 
@@ -57,8 +58,10 @@ class Core:
         self.current: tuple[int, ...] = ()  # places of those of the last `build`
         self.initial: dict[str, partial[dict[str, tf.Tensor]]] = {}  # by variable
         self.replicas: list[list[State]] = []
+        self.globals: list[tf.Variable] = []  # slots of all variables together
         self.steps: dict[Any, Step] = {}
         self.updates: dict[Any, Update] = {}  # by options
+        self.totals: dict[Any, Totals | None] = {}  # by options, too
         self.traced = False  # as a part of somebody's compiled function
         self.late: dict[str, int | None] = {}  # see `start_late`
         self.aside = Aside() if rule.evaluates else None
@@ -161,7 +164,7 @@ class Core:
             raise ValueError("a variable is given twice")
         group_of = dict(zip(refs, groups, strict=True))
         new = [each for each in variables if tf_variable(each).ref() not in self.places]
-        named = dict(zip(state_names(new, self.initial), new, strict=True))
+        named = dict(zip(state_names(new, self._taken()), new, strict=True))
         params = {name: tf_variable(each) for name, each in named.items()}
         for name, param in params.items():
             if not param.dtype.is_floating:
@@ -188,6 +191,7 @@ class Core:
             made = self.saved.by_name[name] = add(name, value)
             return made
 
+        self._make_globals(own, make)
         sums = self.rule.reads_loss and options["gradient_accumulation_steps"]
         if sums and LOSS_SUM not in self.saved.by_name:
             make(LOSS_SUM, tf.zeros([], tf.float64))
@@ -212,6 +216,18 @@ class Core:
         """The names of those of the variables that have state."""
         names = list(self.initial)
         return [names[self.places[ref]] for ref in refs if ref in self.places]
+
+    def _taken(self) -> list[str]:
+        """Names that state of a new variable cannot have."""
+        return [*self.initial, *(["global"] if self.rule.global_names else [])]
+
+    def _make_globals(
+        self, hypers: Any, make: Callable[[str, tf.Tensor], tf.Variable]
+    ) -> None:
+        """Makes the slots of all variables together, where there are none yet."""
+        if self.rule.initial_globals is not None and not self.globals:
+            values = self.rule.initial_globals(hypers)._asdict()
+            self.globals = [make(f"global/{s}", float64(v)) for s, v in values.items()]
 
     def _contents(
         self,
@@ -242,6 +258,7 @@ class Core:
             {name: about[name] for name in (*first, *about)},
             options["gradient_accumulation_steps"],
             dict(self.fixed),
+            {f"global/{name}": "float64 ()" for name in self.rule.global_names},
         )
 
     def _append(self, state: State) -> None:
@@ -302,14 +319,18 @@ class Core:
         return tuple(self.places[ref] for ref in refs)
 
     def slots(self) -> dict[str, list[tf.Variable]]:
-        """The slots by name: one variable for each that has the slot, in its case."""
+        """The slots by name: one variable for each that has the slot, in its case.
+
+        A global slot has one for all of them.
+        """
         found: dict[str, list[tf.Variable]] = {
             name: [] for name in self.rule.slot_names
         }
         for state in self.states:
             for name, slot in state.slots._asdict().items():
                 found[name].append(slot)
-        return found
+        of_all = zip(self.rule.global_names, self.globals, strict=False)
+        return found | {name: [variable] for name, variable in of_all}
 
     def restore_averages(self, places: Iterable[int]) -> None:
         """Overwrites variables with their moving averages, where there are any."""
@@ -377,7 +398,9 @@ class Core:
         key = (replica, updated, kinds)
         if key not in self.steps:
             if kinds not in self.updates:
-                self.updates[kinds] = Update(self.rule, options)
+                update = self.updates[kinds] = Update(self.rule, options)
+                across = Totals(update) if self.rule.sees_others else None
+                self.totals[kinds] = across
             self.steps[key] = Step(
                 self.replicas[replica],
                 updated,
@@ -386,6 +409,8 @@ class Core:
                 self.updates[kinds],
                 None if self.aside is None else local(self.aside.marker)[replica],
                 self._loss_sum(replica),
+                self.totals[kinds],
+                [local(variable)[replica] for variable in self.globals],
             )
         self.steps[key].run(grads, hypers)
 

@@ -87,6 +87,14 @@ class Rule:
         reads_loss: whether a step needs the loss.
         cases: the first that takes a variable updates it; where there are none, the
             other fields say of all variables what `Case` says of some.
+        sums: a named tuple, one field for each sum over all variables.
+        measures: what is added up before the update, in phases.
+        global_slots: a named tuple, one field for each slot of all variables together.
+        initial_globals: hypers to these slots before the first step.
+        new_globals: `(t, hypers, known)` to the same after a step.
+
+    Where there are sums, or such slots, `scalars` takes what is `Known`, too, and there
+    are no cases.
 
     Raises:
         ImportError: the file was generated for another runtime.
@@ -112,6 +120,11 @@ class Rule:
     rows_suffice: int | None = None
     as_matrix: bool = False
     most_rank: int | None = None
+    sums: type[tuple[Any, ...]] | None = None
+    measures: Sequence[Measure] = ()
+    global_slots: type[tuple[Any, ...]] | None = None
+    initial_globals: Callable[..., Any] | None = None
+    new_globals: Callable[..., Any] | None = None
 
     def __new__(cls, *, api: int = API, spec: str = "", **_: Any) -> Rule:
         """Refuses another contract first: its fields may be others, too."""
@@ -147,6 +160,23 @@ class Rule:
         return None if self.cases else self.sparse
 
     @property
+    def global_names(self) -> tuple[str, ...]:
+        """The names of the slots of all variables together."""
+        names: tuple[str, ...] = getattr(self.global_slots, "_fields", ())
+        return names
+
+    @property
+    def sum_names(self) -> tuple[str, ...]:
+        """The names of the sums over all variables."""
+        names: tuple[str, ...] = getattr(self.sums, "_fields", ())
+        return names
+
+    @property
+    def sees_others(self) -> bool:
+        """Whether the update of a variable depends on others."""
+        return bool(self.measures or self.global_slots)
+
+    @property
     def hyper_names(self) -> tuple[str, ...]:
         """The names of the hyperparameters, in their order."""
         names: tuple[str, ...] = getattr(self.hypers, "_fields")  # noqa: B009
@@ -170,7 +200,40 @@ class Rule:
             for case in self.by_name.values()
             for slot, shape in zip(case.slot_names, case.shapes, strict=True)
         }
-        return {"optimizer": self.name, **shapes}
+        of_all = dict.fromkeys(self.global_names, "global")
+        return {"optimizer": self.name, **shapes, **of_all}
+
+
+class Measure(NamedTuple):
+    """A phase of a step in which something is added up over all variables.
+
+    Attributes:
+        scalars: `(t, hypers, known)` to what it computes once for all variables.
+        measure: `(grad, param, slots, scalars)` to what one variable adds to the sums;
+            takes a `Whole`, too, where `sees_whole` says so.
+        sees_whole: whether that looks beyond the rows that it is given.
+        new_globals: `(t, hypers, known)` to what is known already of global slots,
+            where the phase reads new ones.
+    """
+
+    scalars: Callable[..., Any]
+    measure: Callable[..., Any]
+    sees_whole: bool = False
+    new_globals: Callable[..., Any] | None = None
+
+
+class Known(NamedTuple):
+    """What is known of all variables together at one point of a step.
+
+    Attributes:
+        old: the global slots as they were when the step began.
+        sums: the sums over all variables, in float64; None for those to come.
+        new: what the global slots become.
+    """
+
+    old: Any
+    sums: Any
+    new: Any
 
 
 class Whole(NamedTuple):

@@ -27,16 +27,18 @@ class Contents:
         variables: dtype and shape of each variable, and of all that is kept for it.
         accumulation: number of gradients that make one update, or None.
         fixed: the hyperparameters that are fixed at construction.
+        globals: dtype and shape of what is kept for all variables together, by name.
     """
 
     variables: dict[str, tuple[str, dict[str, str]]]
     accumulation: int | None
     fixed: dict[str, Any]
+    globals: dict[str, str]
 
     @property
     def state(self) -> dict[str, str]:
         """Dtype and shape of all that is kept, by name: `dense/kernel/m`, …"""
-        return {
+        return self.globals | {
             f"{name}/{what}": about
             for name, (_, kept) in self.variables.items()
             for what, about in kept.items()
@@ -184,7 +186,7 @@ class Saved(tf.Module):
 
     def describe(self) -> dict[str, Any]:
         """What the state consists of, as it is saved beside it."""
-        own = self.contents or Contents({}, None, {})
+        own = self.contents or Contents({}, None, {}, {})
         return {
             "rule": self.rule.signature,
             "meaning": self.rule.meaning,
@@ -267,7 +269,8 @@ class Saved(tf.Module):
                 f"the state was saved with gradient_accumulation_steps={steps}, and "
                 f"here it is {own.accumulation}"
             )
-        theirs = _by_variable(state, layout.get("variables", {}))
+        of_each = {name: state[name] for name in state if name not in own.globals}
+        theirs = _by_variable(of_each, layout.get("variables", {}))
         ours = {
             name: (None if earlier else about, kept)
             for name, (about, kept) in own.variables.items()
@@ -286,6 +289,7 @@ class Saved(tf.Module):
             for name, saved in found_out.saved.items()
             for what in ours[name][1]
         }
+        names |= {name: name for name in own.globals if name in state}
         read = {name: at for name, at in names.items() if at in found.values}
         return Plan(read, found_out)
 

@@ -9,17 +9,20 @@ import tensorflow as tf
 
 from optdsl.runtime.tensorflow.cases import is_lazy
 from optdsl.runtime.tensorflow.evaluation import unless_swapped
-from optdsl.runtime.tensorflow.groups import Group, decays, values_of
+from optdsl.runtime.tensorflow.groups import Group, decays, hypers_of, values_of
+from optdsl.runtime.tensorflow.replicas import write
 from optdsl.runtime.tensorflow.rows import (
-    Rows,
     check_gradient,
     distinct_rows,
     distinct_rows_of_fixed_size,
     inside_xla,
     numbers,
+    read,
 )
+from optdsl.runtime.tensorflow.rule import Known
 from optdsl.runtime.tensorflow.state import State, accumulate, compute_dtype
-from optdsl.runtime.tensorflow.update import Shared, Update, scalars_of
+from optdsl.runtime.tensorflow.totals import Totals, filled
+from optdsl.runtime.tensorflow.update import Shared, Update, dense_of, rows_of
 
 
 class Step:
@@ -34,6 +37,8 @@ class Step:
         update: Update,
         marker: tf.Variable | None = None,
         loss_sum: tf.Variable | None = None,
+        totals: Totals | None = None,
+        globals_: Sequence[tf.Variable] = (),
     ) -> None:
         self.rule = update.rule
         self.options = update.options
@@ -45,6 +50,8 @@ class Step:
         self.decays = not self.rule.owns_weight_decay and decays(update.options)
         self.marker = marker  # of evaluation weights, where the rule has such
         self.loss_sum = loss_sum  # of a rule that reads it, where gradients accumulate
+        self.totals = totals  # where the rule sees other variables
+        self.globals = globals_
         self.function = tf.function(self._run, autograph=False, reduce_retracing=True)
         self.known: dict[tuple[tf.DType, ...], Any] = {}  # traces, by dtypes
 
@@ -174,40 +181,79 @@ class Step:
         self, grads: list[Any], t: tf.Tensor, given: dict[str, tf.Tensor]
     ) -> None:
         """Update number `t`: of the variables, their slots and their averages."""
-        shared = self._shared(grads, t, given)
         pairs = list(zip(grads, self.updated, strict=True))
-        dense = [pair for pair in pairs if not isinstance(pair[0], Rows)]
-        self.update.dense(dense, shared)
-        for grad, state in pairs:
-            # A table without rows has none to update.
-            if isinstance(grad, Rows) and state.param.shape[0]:
-                self.update.rows(grad, state, shared[state.group])
+        clip, known = self._clip(grads), None
+        if self.totals is not None:
+            known = self._known(self.totals, pairs, t, given, clip)
+        shared = self._shared(self.rule.scalars, t, given, clip, known)
+        self.update.dense(dense_of(pairs), shared)
+        for grad, state in rows_of(pairs):
+            self.update.rows(grad, state, shared[state.group])
+        if known is not None and self.globals:
+            for variable, value in zip(self.globals, known.new, strict=True):
+                write(variable, value)
         if self.options["use_ema"]:
             self.update.averages(self.states, t)
 
-    def _shared(
-        self, grads: list[Any], t: tf.Tensor, given: dict[str, tf.Tensor]
-    ) -> dict[Group, Shared]:
-        """Computes once what all variables of a group need."""
-        clip = None
-        if (limit := self.options["global_clipnorm"]) is not None:
-            squares = [tf.reduce_sum(tf.square(numbers(grad))) for grad in grads]
-            norm = tf.sqrt(tf.add_n([tf.cast(each, tf.float64) for each in squares]))
-            clip = limit / tf.maximum(norm, limit)
-        groups = dict.fromkeys(state.group for state in self.updated)
-        return {group: self._shared_by(group, t, given, clip) for group in groups}
-
-    def _shared_by(
+    def _known(
         self,
-        group: Group,
+        totals: Totals,
+        pairs: list[Any],
         t: tf.Tensor,
         given: dict[str, tf.Tensor],
         clip: tf.Tensor | None,
-    ) -> Shared:
-        scalars = scalars_of(self.rule, t, self.fixed, group, given)
-        decay = None
-        if self.decays:
-            values = values_of(group, given)
-            rate = values.get("learning_rate", tf.constant(1, tf.float64))
-            decay = values["weight_decay"] * rate
-        return Shared(scalars, decay, clip)
+    ) -> Known:
+        """Adds up over all variables, phase by phase, what the rule asks for.
+
+        What is there once for all variables has the optimizer's own hyperparameters.
+        """
+        rule, own = self.rule, hypers_of(self.rule, self.fixed, Group(), given)
+        old = sums = None
+        if rule.global_slots is not None:
+            old = rule.global_slots(*(read(variable) for variable in self.globals))
+        if rule.sums is not None:
+            make = getattr(rule.sums, "_make")  # noqa: B009
+            sums = make([None] * len(rule.sum_names))
+        known = Known(old, sums, old)
+        for phase, measure in enumerate(rule.measures):
+            if measure.new_globals is not None:
+                known = known._replace(new=measure.new_globals(t, own, known))
+            now = self._shared(measure.scalars, t, given, clip, known)
+            found = totals.of(phase, pairs, now)
+            known = known._replace(sums=filled(known.sums, found))
+        if rule.new_globals is None:
+            return known
+        new = totals.kept(pairs, old, rule.new_globals(t, own, known))
+        return known._replace(new=new)
+
+    def _clip(self, grads: list[Any]) -> tf.Tensor | None:
+        """What brings all gradients down to `global_clipnorm`."""
+        if (limit := self.options["global_clipnorm"]) is None:
+            return None
+        squares = [tf.reduce_sum(tf.square(numbers(grad))) for grad in grads]
+        norm = tf.sqrt(tf.add_n([tf.cast(each, tf.float64) for each in squares]))
+        return limit / tf.maximum(norm, limit)
+
+    def _shared(
+        self,
+        scalars: Callable[..., Any],
+        t: tf.Tensor,
+        given: dict[str, tf.Tensor],
+        clip: tf.Tensor | None,
+        known: Known | None,
+    ) -> dict[Group, Shared]:
+        """Computes once what all variables of a group need in a phase."""
+        beyond = () if known is None else (known,)
+        beyond += (given["loss"],) if self.rule.reads_loss else ()
+
+        def of(group: Group) -> Shared:
+            hypers = hypers_of(self.rule, self.fixed, group, given)
+            decay = None
+            if self.decays:
+                values = values_of(group, given)
+                rate = values.get("learning_rate", tf.constant(1, tf.float64))
+                decay = values["weight_decay"] * rate
+            return Shared(scalars(t, hypers, *beyond), decay, clip)
+
+        groups = dict.fromkeys(state.group for state in self.updated)
+        return {group: of(group) for group in groups}

@@ -79,9 +79,23 @@ class Update:
         shared: Mapping[Group, Shared],
     ) -> None:
         """Updates variables by dense gradients."""
-        for some in alike(pairs, TOGETHER, _kind):
+        for some in alike(pairs, TOGETHER, program_of):
             own = shared[some[0][1].group]
             self.whole([(grad, state.alone()) for grad, state in some], own)
+
+    def read_rows(self, grad: Rows, state: State) -> tuple[Any, ...]:
+        """The rows that a gradient names, of the variable and of its slots.
+
+        Then whether no step has updated the variable yet, where the rule asks.
+        """
+        held = self.rule.by_name[state.case].held_by_row(state.param)
+        at = tf.maximum(grad.ids, 0)
+        slots = [
+            read(slot, at if by_row else None)
+            for slot, by_row in zip(state.slots, held, strict=True)
+        ]
+        first = None if state.first is None else read(state.first)
+        return read_param(state, at), slots, first
 
     def rows(self, grad: Rows, state: State, shared: Shared) -> None:
         """Updates the rows of a variable that its gradient names, and no others.
@@ -89,18 +103,13 @@ class Update:
         They are read and written outside of the compiled part: it would use one core.
         """
         held = self.rule.by_name[state.case].held_by_row(state.param)
-        first = None if state.first is None else read(state.first)
-        at = tf.maximum(grad.ids, 0)
-        slots = [
-            read(slot, at if by_row else None)
-            for slot, by_row in zip(state.slots, held, strict=True)
-        ]
+        rows = self.read_rows(grad, state)
         targets = self._targets(state)
         dtypes = tuple(variable.dtype for variable, _ in targets)
         shape = tuple(state.param.shape)
         fixed = (state.case, shape, held, state.group.decays, dtypes)
         grad = grad._replace(values=self.clipped(grad.values, shared.clip))
-        new = self.part(grad[:2], read_param(state, at), slots, first, shared, *fixed)
+        new = self.part(grad[:2], *rows, shared, *fixed)
         for (variable, by_row), value in zip(targets, new, strict=True):
             if by_row:
                 write_rows(variable, grad, value)
@@ -167,11 +176,7 @@ class Update:
         seen: Whole,
     ) -> tuple[tf.Tensor, Any]:
         """Weight decay and the rule, all in the dtype of `grad`."""
-        dtype = grad.dtype
-        param = tf.cast(param, dtype)
-        if shared.decay is not None and decays:
-            param = param - shared.decay * param
-        values = case.slots(*(tf.cast(slot, dtype) for slot in slots))
+        param, values = started(case, grad.dtype, param, slots, decays, shared)
         return ruled(case, grad, param, values, shared.scalars, seen)
 
     def _part(
@@ -234,6 +239,21 @@ class Update:
                 write(param, tf.where(t % every == 0, new, now))
 
 
+def started(
+    case: Case,
+    dtype: tf.DType,
+    param: tf.Tensor,
+    slots: Iterable[tf.Tensor],
+    decays: bool,
+    shared: Shared,
+) -> tuple[tf.Tensor, Any]:
+    """What the rule starts from: a variable after weight decay, and its slots."""
+    param = tf.cast(param, dtype)
+    if shared.decay is not None and decays:
+        param = param - shared.decay * param
+    return param, case.slots(*(tf.cast(slot, dtype) for slot in slots))
+
+
 def alike(
     items: Iterable[Any], most: int, kind: Callable[[Any], Any]
 ) -> Iterator[list[Any]]:
@@ -246,11 +266,22 @@ def alike(
             yield found[start : start + most]
 
 
+def dense_of(pairs: Iterable[Any]) -> list[Any]:
+    """The pairs of a dense gradient and a state."""
+    return [pair for pair in pairs if not isinstance(pair[0], Rows)]
+
+
+def rows_of(pairs: Iterable[Any]) -> list[Any]:
+    """The pairs of a gradient of rows and a state, of variables that have rows."""
+    rows = (pair for pair in pairs if isinstance(pair[0], Rows))
+    return [pair for pair in rows if pair[1].param.shape[0]]
+
+
 def _shape(variable: tf.Variable) -> tuple[Any, ...]:
     return tuple(variable.shape), variable.dtype, variable.device
 
 
-def _kind(pair: tuple[tf.Tensor, State]) -> tuple[Any, ...]:
+def program_of(pair: tuple[tf.Tensor, State]) -> tuple[Any, ...]:
     """What decides which program updates a variable."""
     state = pair[1]
     touched = state.touched is None
