@@ -21,7 +21,7 @@ from optdsl.runtime.tensorflow.rows import (
 )
 from optdsl.runtime.tensorflow.rule import Known
 from optdsl.runtime.tensorflow.state import State, accumulate, compute_dtype
-from optdsl.runtime.tensorflow.totals import Totals, filled
+from optdsl.runtime.tensorflow.totals import Totals, with_sums
 from optdsl.runtime.tensorflow.update import Shared, Update, dense_of, rows_of
 
 
@@ -220,7 +220,7 @@ class Step:
                 known = known._replace(new=measure.new_globals(t, own, known))
             now = self._shared(measure.scalars, t, given, clip, known)
             found = totals.of(phase, pairs, now)
-            known = known._replace(sums=filled(known.sums, found))
+            known = known._replace(sums=with_sums(known.sums, found))
         if rule.new_globals is None:
             return known
         new = totals.kept(pairs, old, rule.new_globals(t, own, known))
