@@ -80,7 +80,7 @@ RUNTIME = frozenset(
     Rows Rule Saved Sequence Setting Shared State Step TOGETHER TypeVar TypedDict Unpack
     Update Whole accepted accumulate alike as_column as_gradient axes cast cbrt check_change
     check_clips check_gradient check_replica compute_dtype contextlib dataclass describe
-    described distinct_rows distinct_rows_of_fixed_size expanded filled float64 floating_dtype
+    described distinct_rows distinct_rows_of_fixed_size erf expanded filled float64 floating_dtype
     get_type_hints initial_values inside_xla inspect json keras_class known listed
     listed_pairs listed_variables local made_state matched module_class numbers on_replica
     one_of parsed partial plain_scalar re read read_param real_number reduce_all reduce_any

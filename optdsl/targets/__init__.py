@@ -39,5 +39,5 @@ class Target:
     reductions: Mapping[str, str]
     """The runtime's reductions that leave out rows that are padding."""
     carried: frozenset[str]
-    """Functions that the runtime has under the language's own name, and the framework lacks."""
+    """Functions that the runtime has under their own name, as the framework lacks them."""
     template: str

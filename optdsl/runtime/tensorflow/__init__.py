@@ -4,7 +4,7 @@
 are the base classes; `core` puts hyperparameters, state and compiled steps together.
 """
 
-from optdsl.runtime.tensorflow.functions import cbrt
+from optdsl.runtime.tensorflow.functions import cbrt, erf
 from optdsl.runtime.tensorflow.hypers import Bool, Int, Number, Rate, Real
 from optdsl.runtime.tensorflow.keras_optimizer import KerasOptimizer, keras_class
 from optdsl.runtime.tensorflow.module_optimizer import ModuleOptimizer, module_class
@@ -39,6 +39,7 @@ __all__ = [
     "Whole",
     "axes",
     "cbrt",
+    "erf",
     "expanded",
     "filled",
     "keras_class",
