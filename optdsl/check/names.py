@@ -72,19 +72,21 @@ MODULES = frozenset(
 """Names that the generated classes and functions themselves need."""
 
 RUNTIME = frozenset(
-    """API AbstractContextManager Annotated Bool Callable Contents Core Counter Decimal
+    """API AbstractContextManager Annotated Bool Callable Case Contents Core Counter Decimal
     EarlierName Fixed Followed Found Fraction Int Interval Iterable Iterator Kept KerasClass
     KerasOptimizer Kind Layout Mapping Matched ModuleClass ModuleOptimizer NamedTuple NoRate
     NotAcceptedError Number OPTIONS Option Options OptionsWithoutDecay Plan Rate Real Renaming
-    Rows Rule Saved Sequence Setting Shared State Step TOGETHER TypeVar TypedDict Unpack
-    Update Whole accepted accumulate alike as_column as_gradient axes cast check_change
-    check_clips check_gradient check_replica compute_dtype contextlib dataclass describe
-    described distinct_rows distinct_rows_of_fixed_size expanded filled float64 floating_dtype
-    get_type_hints initial_values inside_xla inspect json keras_class known listed
-    listed_pairs listed_variables local made_state matched module_class numbers on_replica
-    one_of parsed partial plain_scalar re read read_param real_number reduce_all reduce_any
-    reduce_max reduce_mean reduce_min reduce_norm reduce_sum reduced register scope_for
-    settings shown state_names strategy_here switch textwrap tf_variable value_of values_now
+    Rows Rule Saved Sequence Setting Shared State Step TOGETHER TypeVar TypedDict Unpack Update
+    Whole accepted accumulate alike as_column as_gradient axes blank_matrix by_pattern
+    cached_property cast check_cases check_change check_clips check_gradient check_replica
+    chosen compute_dtype contextlib dataclass describe described diagonal_column distinct_rows
+    distinct_rows_of_fixed_size eigenvalues eigenvectors expanded fields filled float64
+    floating_dtype folded get_type_hints identity_matrix initial_slots initial_values inside_xla
+    inspect inverse_root is_lazy json keras_class known listed listed_pairs listed_variables
+    local made_state matched module_class numbers on_replica one_of orthogonal_factor parsed
+    partial plain_scalar re read read_param real_number reduce_all reduce_any reduce_max
+    reduce_mean reduce_min reduce_norm reduce_sum reduced register ruled scope_for settings
+    shown sorting state_names strategy_here switch textwrap tf_variable value_of values_now
     variable_name warnings whole_number with_settings write write_everywhere write_rows
     written""".split()
 )

@@ -47,9 +47,8 @@ class Subject:
         self.variables = [tf.Variable(tf.zeros(shape, dtype)) for shape, dtype in variables]
         self.optimizer = cls(**options)
         self.optimizer.build(self.variables)
-        names = [slot.name for case in optimizer(spec).cases for slot in case.slots]
         self.states = self.optimizer._core.states
-        self.slots = [dict(zip(names, state.slots, strict=True)) for state in self.states]
+        self.slots = [state.slots._asdict() for state in self.states]
 
     def reset(self, chosen: Hypers, states: Iterable[State]) -> None:
         """As if it were built anew with these hyperparameters on these variables."""

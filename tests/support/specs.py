@@ -11,7 +11,9 @@ import optdsl
 from optdsl import check, ir, parse
 
 FOLDER = Path(__file__).parents[2] / "specs"
-SPECS = tuple(sorted(path.stem for path in FOLDER.glob("*.opt")))
+DECOMPOSING = ("shampoo", "soap")
+"""Rules whose roots and factors have no error bound, and take XLA seconds: `test_published`."""
+SPECS = tuple(sorted({path.stem for path in FOLDER.glob("*.opt")} - set(DECOMPOSING)))
 
 
 def checked(text: str) -> ir.Optimizer:

@@ -155,18 +155,9 @@ class Core:
         new = [each for each in variables if tf_variable(each).ref() not in self.places]
         named = dict(zip(state_names(new, self.initial), new, strict=True))
         params = {name: tf_variable(each) for name, each in named.items()}
-        for name, param in params.items():
-            if not param.dtype.is_floating:
-                raise ValueError(
-                    f"{name} has dtype {param.dtype.name}; "
-                    "only real floating-point variables can be updated"
-                )
-        names = [*params, *self._known(refs)]
-        patterns = options["cases"]
-        cases = {
-            name: self.rule.by_name[case]
-            for name, case in chosen(self.rule, params, names, given, patterns).items()
-        }
+        _check_dtypes(params)
+        old = self._known(refs)
+        cases = chosen(self.rule, params, old, given, options["cases"])
         initial = self.initial | {
             name: partial(initial_values, cases[name], param, given, options)
             for name, param in params.items()
@@ -362,6 +353,16 @@ class Core:
                 self.updates[kinds],
             )
         self.steps[key].run(grads, hypers)
+
+
+def _check_dtypes(params: dict[str, tf.Variable]) -> None:
+    """Refuses variables that no rule can update."""
+    for name, param in params.items():
+        if not param.dtype.is_floating:
+            raise ValueError(
+                f"{name} has dtype {param.dtype.name}; "
+                "only real floating-point variables can be updated"
+            )
 
 
 def _described(value: Any) -> str:
