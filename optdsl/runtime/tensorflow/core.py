@@ -112,12 +112,8 @@ class Core(Given):
         named = dict(zip(state_names(new, self._taken()), new, strict=True))
         params = {name: tf_variable(each) for name, each in named.items()}
         check_dtypes(params)
-        names = [*params, *self._known(refs)]
-        patterns, own = options["cases"], self._hypers(Group(), given)
-        cases = {
-            name: self.rule.by_name[case]
-            for name, case in chosen(self.rule, params, names, own, patterns).items()
-        }
+        own, old = self._hypers(Group(), given), self._known(refs)
+        cases = chosen(self.rule, params, old, own, options["cases"])
         initial = self.initial | {
             name: partial(initial_values, cases[name], param, hypers, options)
             for name, param in params.items()
@@ -366,6 +362,16 @@ def check_dtypes(params: dict[str, tf.Variable]) -> None:
     Raises:
         ValueError: there is one.
     """
+    for name, param in params.items():
+        if not param.dtype.is_floating:
+            raise ValueError(
+                f"{name} has dtype {param.dtype.name}; "
+                "only real floating-point variables can be updated"
+            )
+
+
+def _check_dtypes(params: dict[str, tf.Variable]) -> None:
+    """Refuses variables that no rule can update."""
     for name, param in params.items():
         if not param.dtype.is_floating:
             raise ValueError(
