@@ -1,6 +1,6 @@
 """Rules of the library beside what others wrote of them, in float64, after steps 1, 5 and 30.
 
-`tests/cases/peers/NAME.json` says whose values they are. Two variables have gradients that depend
+`tests/cases/composed/NAME.json` says whose values they are. Two variables have gradients that depend
 on them: sin(3 p + t) + p / 10 in step t.
 """
 
@@ -18,7 +18,7 @@ import tensorflow as tf
 import optdsl
 from support.steps import CLASSES
 
-FOLDER = Path(__file__).parents[1] / "cases" / "peers"
+FOLDER = Path(__file__).parents[1] / "cases" / "composed"
 NAMES = sorted(path.stem for path in FOLDER.glob("*.json"))
 START = [np.arange(12.0).reshape(3, 4) / 8 - 0.5, np.arange(4.0) / 4 - 0.3]
 
