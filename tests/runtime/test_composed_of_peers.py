@@ -1,7 +1,7 @@
 """Rules of the library beside what others wrote of them, in float64, after steps 1, 5 and 30.
 
-`tests/cases/composed/NAME.json` says whose values they are. Two variables have gradients that depend
-on them: sin(3 p + t) + p / 10 in step t.
+`tests/cases/composed/NAME.json` says whose values they are. Two variables have gradients that
+depend on them: sin(3 p + t) + p / 10 in step t.
 """
 
 from __future__ import annotations
