@@ -108,17 +108,18 @@ class Forms:
         total: Polynomial = {ONE: product.coefficient} if product.coefficient else {}
         sums: list[tuple[int, int]] = []
         for factor, power in product.factors:
-            known = self.polynomials[factor] if factor < len(self.polynomials) else {}
-            if power > 0 and len(known) > 1 and self.is_per_step(factor):
+            itself: Polynomial = {((factor, 1),): Fraction(1)}
+            known = self.polynomials[factor] if factor < len(self.polynomials) else itself
+            if power > 0 and known != itself and (len(known) < 2 or self.is_per_step(factor)):
                 for _ in range(power):
                     total = times(total, known)
                     if len(total) > MOST_TERMS:
                         return total
-            elif power == 1 and len(known) > 1:
+            elif power > 0 and len(known) > 1:
                 sums.append((factor, power))
             else:
                 total = times(total, {((factor, power),): Fraction(1)})
-        if len(sums) == 1:
+        if len(sums) == 1 and sums[0][1] == 1:
             return times(total, self.polynomials[sums[0][0]])
         for one in sums:
             total = times(total, {(one,): Fraction(1)})

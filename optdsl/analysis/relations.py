@@ -19,7 +19,7 @@ from optdsl.analysis.values import Compute, Program
 from optdsl.intervals import Interval
 from optdsl.records import replace
 
-_MOST_RELATIONS = 400  # in one program
+_MOST_SUMS = 500  # in all relations of a program
 _MOST_FACTS = 3  # that are looked at in one context
 _MOST_WEIGHTS = 3  # that are tried for one sum
 _NEGATIVE_OR_ZERO = iv.of(-inf, 0)
@@ -37,13 +37,16 @@ def related(program: Program) -> Program:
     for context in program.contexts:
         before = facts[context.parent] if facts else ()
         new = _facts(forms, context.condition, context.truth) if facts else ()
-        facts.append((*new, *before)[:_MOST_FACTS])
+        useful = (fact for fact in new if len(fact[0].keys() - {ONE}) > 1)
+        facts.append((*useful, *before)[:_MOST_FACTS])
     found: dict[tuple[int, int], Relation] = {}
+    left = _MOST_SUMS
     for entry in program.tape:
-        if isinstance(entry, Compute) and len(found) < _MOST_RELATIONS:
+        if isinstance(entry, Compute) and left > 0:
             relation = finder.relation(entry.node, facts[entry.context])
             if relation:
                 found[entry.context, entry.node] = relation
+                left -= sum(map(len, relation))
     return replace(program, relations=found)
 
 
@@ -90,17 +93,18 @@ class _Finder:
         form = self.forms.polynomials[node]
         if known.op not in ("add", "sub") or ((node, 1),) in form:
             return ()
-        whole = tuple(self.whole(form, self.forms.leaves[node]))
+        whole = tuple(self.whole(node, form))
         cases = tuple(self.case(part, (*new, *facts)) for part, new in self.pieces(form))
         if any(len(case) > 1 for case in cases):
             return tuple((*whole, *case) for case in cases)
         return (whole,) if whole else ()
 
-    def whole(self, form: Polynomial, leaves: int) -> Iterator[Sum]:
+    def whole(self, node: int, form: Polynomial) -> Iterator[Sum]:
         """The sum with equal monomials together, if that says more than the rule itself."""
         one = self.sum(form)
-        if one.is_mean or len(one.terms) < leaves:
-            yield replace(one, plain=len(one.terms) == leaves)
+        terms = len(form) if self.forms.is_per_step(node) else len(one.terms)
+        if one.is_mean or terms < self.forms.leaves[node]:
+            yield replace(one, plain=terms == self.forms.leaves[node])
         for weight in self.weights(form):
             other = self.sum(form, weight)
             if len(other.terms) < len(one.terms):

@@ -18,7 +18,7 @@ Monomial = tuple[tuple[int, int], ...]
 ONE: Monomial = ()
 
 _MOST_CORNERS = 4  # values that a coefficient depends on
-_UNIT = iv.of(0, 1)
+_UNIT, _ONE = iv.of(0, 1), iv.point(1.0)
 
 
 @record
@@ -60,21 +60,29 @@ def bounds(relation: Relation, at: At) -> Interval:
 
 
 def mean(relation: Relation, at: At) -> Interval:
-    """The hull of what a value is a weighted mean of, as the rule computes it; or ALL."""
+    """The hull of what a value is a weighted mean of, or ALL; with 0, where that may be lost.
+
+    `v + w * (x - v)` may lose a small `x` in the difference.
+    """
     found = iv.ALL
     for one in relation[0] if len(relation) == 1 else ():
-        if one.plain and _weighs(one, at):
-            found = iv.intersection(found, _hull(one, at))
+        if _weighs(one, at):
+            hull = _hull(one, at)
+            found = iv.intersection(found, hull if one.plain else iv.union(hull, iv.point(0.0)))
     return found
 
 
 def _sum(one: Sum, at: At) -> Interval:
-    total = iv.point(0.0)
-    for term in one.terms:
-        total = iv.add(total, iv.mul(_coefficient(term, at), _monomial(term.monomial, at)))
+    total = _total([(_coefficient(term, at), _monomial(term.monomial, at)) for term in one.terms])
     if one.given is not None:
         total = iv.add(total, iv.mul(_coefficient(one.given, at), one.interval))
     return iv.intersection(total, _hull(one, at)) if _weighs(one, at) else total
+
+
+def _total(products: list[tuple[Interval, Interval]]) -> Interval:
+    """The sum of some products."""
+    parts = [y if x == _ONE else iv.mul(x, y) for x, y in products]
+    return reduce(iv.add, parts) if parts else iv.point(0.0)
 
 
 def _weighs(one: Sum, at: At) -> bool:
@@ -87,18 +95,15 @@ def _hull(one: Sum, at: At) -> Interval:
 
 
 def _monomial(monomial: Monomial, at: At) -> Interval:
-    result = iv.point(1.0)
-    for atom, power in monomial:
-        result = iv.mul(result, iv.power(at(atom), iv.point(power)))
-    return result
+    factors = [at(atom) if n == 1 else iv.power(at(atom), iv.point(n)) for atom, n in monomial]
+    return reduce(iv.mul, factors) if factors else _ONE
 
 
 def _coefficient(term: Term, at: At) -> Interval:
     """Where a coefficient lies: the sum of its parts, and between its values at the corners."""
-    total = iv.point(0.0)
-    for monomial, share in term.coefficient:
-        total = iv.add(total, iv.mul(_fraction(share), _monomial(monomial, at)))
-    return iv.intersection(total, _between_corners(term, at))
+    parts = [(_fraction(share), _monomial(monomial, at)) for monomial, share in term.coefficient]
+    total = _total(parts)
+    return total if len(parts) < 2 else iv.intersection(total, _between_corners(term, at))
 
 
 def _fraction(value: Fraction) -> Interval:
