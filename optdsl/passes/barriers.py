@@ -36,6 +36,7 @@ from optdsl.ops import OPS
 from optdsl.passes.naming import claimed, describe
 from optdsl.records import record, replace
 
+_LONGEST = 28  # a name for a total
 _ONE = Type(Kind.REAL, PerVariable())
 _SAME = Type(Kind.REAL, PerStep())
 
@@ -181,7 +182,7 @@ def _value(expr: Expr, equation: str, point: _Point, work: _Work, before: list[S
         match part:
             case Call(op, (arg,)) if OPS[op].totals:
                 arg = ir.rewrite(arg, shared)
-                name = claimed(f"total_{describe(arg)}", work.taken)
+                name = claimed(_named(arg), work.taken)
                 own = equation if len(before) == first else ""
                 statement = Let(name, part, own, part.span)
                 return _add_sum(name, arg, statement, point, work, before)
@@ -195,6 +196,12 @@ def _value(expr: Expr, equation: str, point: _Point, work: _Work, before: list[S
                 return None
 
     return ir.rewrite(expr, shared)
+
+
+def _named(arg: Expr) -> str:
+    """A name for the total of something."""
+    name = f"total_{describe(arg)}"
+    return name if len(name) <= _LONGEST else "total_value"
 
 
 def _add_sum(

@@ -39,7 +39,6 @@ from optdsl.targets.statements import (
     assignment,
     block,
     comment,
-    opened,
     value,
     writer,
 )
@@ -240,7 +239,7 @@ def update(source: Source) -> list[Document]:
     case, names = source.case, _names(source)
     slots = [names[slot.name] for slot in case.own_slots]
     documents = [*_unpacked(source, slots), *_of_variable(source, names)]
-    return [*opened(documents), ("return param, ", bracketed("_Slots(", slots, ")"))]
+    return [*documents, ("return param, ", bracketed("_Slots(", slots, ")"))]
 
 
 def measure(source: Source, totals: Sequence[str]) -> list[Document]:
@@ -255,7 +254,7 @@ def measure(source: Source, totals: Sequence[str]) -> list[Document]:
     documents: list[Document] = [f"{names[name]} = slots.{name}" for name in slots]
     documents += _of_variable(source, names)
     sums = [f"{name}={names[name]}" for name in totals]
-    return [*opened(documents), ("return ", call("_Sums", *sums))]
+    return [*documents, ("return ", call("_Sums", *sums))]
 
 
 def _of_variable(source: Source, names: dict[str, str]) -> list[Document]:
