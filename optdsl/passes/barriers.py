@@ -121,8 +121,8 @@ def _block(body: tuple[Stmt, ...], point: _Point, work: _Work) -> tuple[Stmt, ..
             case Set(target, value, _, span) if target in work.globals:
                 value = _value(value, equation, point, work, done)
                 name = work.named(target)
-                floor = work.floors.get(target, 0)
-                work.levels[name] = max(_level(value, point, work), floor)
+                known = (work.levels.get(name, 0), work.floors.get(target, 0))
+                work.levels[name] = max(_level(value, point, work), *known)
                 point.given.add(target)
                 done.append(Let(name, value, equation, span))
             case Set(target, value):
