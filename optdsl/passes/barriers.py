@@ -37,6 +37,7 @@ from optdsl.ops import OPS
 from optdsl.passes.naming import claimed, describe
 from optdsl.records import record, replace
 
+_LONGEST = 28  # a name for a total
 _ONE = Type(Kind.REAL, PerVariable())
 _SAME = Type(Kind.REAL, PerStep())
 
@@ -121,8 +122,8 @@ def _block(body: tuple[Stmt, ...], point: _Point, work: _Work) -> tuple[Stmt, ..
             case Set(target, value, _, span) if target in work.globals:
                 value = _value(value, equation, point, work, done)
                 name = work.named(target)
-                floor = work.floors.get(target, 0)
-                work.levels[name] = max(_level(value, point, work), floor)
+                known = (work.levels.get(name, 0), work.floors.get(target, 0))
+                work.levels[name] = max(_level(value, point, work), *known)
                 point.given.add(target)
                 done.append(Let(name, value, equation, span))
             case Set(target, value):
@@ -197,7 +198,7 @@ def _value(expr: Expr, equation: str, point: _Point, work: _Work, before: list[S
         match part:
             case Call(op, (arg,)) if OPS[op].totals:
                 arg = ir.rewrite(arg, shared)
-                name = claimed(f"total_{describe(arg)}", work.taken)
+                name = claimed(_named(arg), work.taken)
                 own = equation if len(before) == first else ""
                 statement = Let(name, part, own, part.span)
                 return _add_sum(name, arg, statement, point, work, before)
@@ -211,6 +212,12 @@ def _value(expr: Expr, equation: str, point: _Point, work: _Work, before: list[S
                 return None
 
     return ir.rewrite(expr, shared)
+
+
+def _named(arg: Expr) -> str:
+    """A name for the total of something."""
+    name = f"total_{describe(arg)}"
+    return name if len(name) <= _LONGEST else "total_value"
 
 
 def _add_sum(

@@ -102,6 +102,8 @@ def training(kind: str) -> None:
         "dense": ("amsgrad", False, {}),
         "sparse, exact": ("adagrad", True, {}),
         "sparse, lazy": ("lazy_adam", True, {}),
+        "sums": ("prodigy", False, {}),
+        "sums, lazy": ("prodigy", True, {"sparse_mode": "lazy"}),
         "every option": ("lazy_adam", True, OPTIONS),
     }
     for case, (spec, sparse, options) in cases.items():
