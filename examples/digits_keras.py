@@ -7,6 +7,7 @@ The data set ships with scikit-learn: 1,797 images of 8 × 8 pixels.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import keras
@@ -18,11 +19,15 @@ import optdsl
 SPECS = Path(__file__).parent.parent / "specs"
 
 
-def main(optimizer: keras.optimizers.Optimizer | None = None) -> float:
+def main(
+    optimizer: keras.optimizers.Optimizer | None = None,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+) -> float:
     """Trains and returns the accuracy on images that were not trained on.
 
     Args:
         optimizer: what trains; by default AMSGrad, as it stands in `specs/amsgrad.opt`.
+        callbacks: `EvaluationWeights`, for a rule that has such, and what else `fit` takes.
     """
     if optimizer is None:
         # With a generated file: `from generated.amsgrad import AMSGrad`.
@@ -46,7 +51,7 @@ def main(optimizer: keras.optimizers.Optimizer | None = None) -> float:
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=["accuracy"],
     )
-    model.fit(x_train, y_train, batch_size=32, epochs=15, verbose=0)
+    model.fit(x_train, y_train, batch_size=32, epochs=15, verbose=0, callbacks=list(callbacks))
     return float(model.evaluate(x_test, y_test, verbose=0, return_dict=True)["accuracy"])
 
 

@@ -34,11 +34,12 @@ class Network(tf.Module):
         return tf.nn.relu(images @ self.w1 + self.b1) @ self.w2 + self.b2
 
 
-def main(optimizer: Any = None) -> float:
+def main(optimizer: Any = None, *, has_evaluation_weights: bool = False) -> float:
     """Trains and returns the accuracy on images that were not trained on.
 
     Args:
         optimizer: what trains; by default AMSGrad, as it stands in `specs/amsgrad.opt`.
+        has_evaluation_weights: whether its rule says what weights are while they are evaluated.
     """
     if optimizer is None:
         # With a generated file: `from generated.amsgrad import AMSGradModule`.
@@ -66,6 +67,8 @@ def main(optimizer: Any = None) -> float:
         for x, y in batches:
             train_step(x, y)
 
+    if has_evaluation_weights:
+        optimizer.swap_to_eval()
     predicted = tf.argmax(network(x_test), axis=1)
     return float(tf.reduce_mean(tf.cast(predicted == y_test, tf.float32)))
 

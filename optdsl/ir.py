@@ -98,6 +98,7 @@ class Role(Enum):
 
     HYPER = "hyper"  # per step; int and bool hyperparameters are fixed at construction
     COUNTER = "counter"  # `t`: int, per step
+    LOSS = "loss"  # `loss`: real, per step
     DIM = "dim"  # `rank`, `rows`, `cols`, `size`, `length(k)`: int, per variable, fixed
     FIRST = "first"  # bool, per variable
     GRAD = "grad"
@@ -480,7 +481,7 @@ def all_parts(body: tuple[Stmt, ...]) -> Iterator[Expr]:
 
 
 def reads(body: tuple[Stmt, ...], role: Role) -> bool:
-    """Whether statements read a name that has a role."""
+    """Whether statements read a name with this role."""
     return any(isinstance(part, Ref) and part.role is role for part in all_parts(body))
 
 

@@ -97,7 +97,7 @@ def _worth_saying(duty: Duty, fault: Fault, args: list[Interval]) -> bool:
 def inputs(hypers: tuple[ir.Hyper, ...], program: Program) -> dict[str, Interval]:
     """What is known of everything a step starts from, the slots apart."""
     known = {hyper.name: hyper_interval(hyper) for hyper in hypers}
-    known |= dict.fromkeys(("grad", "param"), iv.ALL)
+    known |= dict.fromkeys(("grad", "param", "loss"), iv.ALL)
     counts = ("t", "rows", "cols", "size", *program.lengths)
     known |= dict.fromkeys(counts, iv.of(1, inf, whole=True))
     return known | {"rank": iv.of(0, inf, whole=True), "first": iv.EITHER}
@@ -228,7 +228,7 @@ def _interval_without_zero(fault: Fault, argument: ir.Expr) -> str | None:
     return f"give `{argument.name}` an interval without 0, as in `in {ends}`"
 
 
-_NOT_HYPERS = ("t", "grad", "param", "rank", "rows", "cols", "size")
+_NOT_HYPERS = ("t", "grad", "param", "loss", "rank", "rows", "cols", "size")
 
 
 def _text(source: SourceFile, span: Span) -> str:

@@ -85,7 +85,11 @@ def _scenarios(
     ]
     for world in worlds:
         for grad, param in tensors:
-            yield {**world, "grad": grad, "param": param}
+            yield {**world, "grad": grad, "param": param, "loss": 1.0}
+    worlds[0] = {**worlds[0], "loss": 1.0}
+    if "loss" in names:
+        for number in numbers:
+            yield {**worlds[0], "grad": 1.0, "param": 1.0, "loss": number}
     for number in numbers:
         yield {**worlds[0], "grad": number, "param": 1.0}
         yield {**worlds[0], "grad": 1.0, "param": number}
@@ -171,7 +175,7 @@ class _Search:
         near, far = self.reach(index)
         as_t = iv.point(t)
         needs = []
-        for name in ("grad", "param", *self.free):
+        for name in ("grad", "param", "loss", *self.free):
             if name not in far:
                 continue
             trial = {**fixed, name: self.known[name]}
@@ -226,13 +230,14 @@ class _Search:
     ) -> str:
         """``at t = 1 with beta = 1 when `grad` has been 0 (v = 0)``; nothing about `own`."""
         parts = [f"at t = {t:g}"] if "t" in needs and own != "t" else []
-        hypers = [name for name in needs if name not in ("t", "grad", "param", own)]
+        hypers = [name for name in needs if name not in ("t", "grad", "param", "loss", own)]
         if hypers:
             parts.append(
                 "with " + ", ".join(f"{name} = {self.said(name, fixed)}" for name in hypers)
             )
         verb = "has been" if state else "is"
-        tensors = [name for name in ("grad", "param") if name in needs and name != own]
+        given = ("grad", "param", "loss")
+        tensors = [name for name in given if name in needs and name != own]
         if tensors:
             said = [f"`{name}` {verb} {fixed[name].low:g}" for name in tensors]
             parts.append("when " + " and ".join(said))

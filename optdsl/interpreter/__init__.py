@@ -82,6 +82,7 @@ class Reference:
         }
         if given:
             raise ValueError(f"{optimizer.name} has no hyperparameter {min(given)}")
+        self._loss: Bounded | None = None  # of the step that is taken
         self._hypers_at(0)
 
     def init(self, param: ArrayLike, dtype: str = "float32") -> State:
@@ -109,9 +110,16 @@ class Reference:
         frame = Frame(self._hypers_at(0), 0, shape, FORMATS["float64"], nothing, nothing)
         return next(each for each in self.optimizer.cases if takes(each, frame))
 
-    def step(self, state: State, grad: ArrayLike | SparseGrad, *, mode: str | None = None) -> State:
+    def step(
+        self,
+        state: State,
+        grad: ArrayLike | SparseGrad,
+        *,
+        mode: str | None = None,
+        loss: float | None = None,
+    ) -> State:
         """The state after one more step of an optimizer of one variable; see `steps`."""
-        return self.steps([state], [grad], mode=mode)[0]
+        return self.steps([state], [grad], mode=mode, loss=loss)[0]
 
     def steps(
         self,
@@ -119,12 +127,18 @@ class Reference:
         grads: Sequence[ArrayLike | SparseGrad | None],
         *,
         mode: str | None = None,
+        loss: float | None = None,
     ) -> list[State]:
         """The states of all variables after one more step; a gradient None leaves its variable.
 
-        `mode`, "exact" or "lazy", replaces what the specification declares for sparse gradients.
-        Raises ValueError where a gradient does not fit its variable or an id is out of range.
+        `mode`, "exact" or "lazy", replaces what the specification declares for sparse gradients;
+        `loss` is that of the step, for a specification that reads it. Raises ValueError where a
+        gradient does not fit its variable, an id is out of range, or the loss is missing.
         """
+        cases = (self.case_of(state.param.value.shape) for state in states)
+        if loss is None and any(ir.reads(case.step, ir.Role.LOSS) for case in cases):
+            raise ValueError(f"{self.optimizer.name} reads the loss: give `loss`")
+        self._loss = None if loss is None else exact(loss)
         if mode not in {None, "exact", "lazy"}:
             raise ValueError(f'mode must be "exact" or "lazy", but it is {mode!r}')
         with np.errstate(all="ignore"):
@@ -211,6 +225,7 @@ class Reference:
             first=state.first,
             changing=ir.changing(case.step),
             globals=self._globals,
+            loss=self._loss,
         )
 
     def _hypers_at(self, index: int) -> dict[str, Value]:

@@ -45,6 +45,7 @@ class Frame:
     changing: frozenset[str] = frozenset()
     globals: frozenset[str] = frozenset()
     totals: dict[ir.Call, Bounded] = field(default_factory=dict)
+    loss: Bounded | None = None
     old: dict[str, Bounded] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -234,6 +235,9 @@ def _read(ref: ir.Ref, frame: Frame) -> Value:
             return frame.hypers[ref.name]
         case ir.Role.COUNTER:
             return exact(frame.t)
+        case ir.Role.LOSS:
+            assert frame.loss is not None
+            return frame.loss
         case ir.Role.DIM:
             return exact(_dimension(ref.name, frame.shape))
         case ir.Role.FIRST:

@@ -89,6 +89,11 @@ class Source:
         return ir.reads(self.lowered.body, Role.FIRST)
 
     @property
+    def reads_loss(self) -> bool:
+        """Whether a step needs the loss."""
+        return ir.reads(self.case.step, Role.LOSS)
+
+    @property
     def computes(self) -> bool:
         """Whether a hyperparameter may be computed from others."""
         return any(hyper.computed for hyper in self.hypers)

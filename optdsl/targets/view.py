@@ -74,6 +74,7 @@ class View(NamedTuple):
     hyper_fields: tuple[Field, ...]
     scalar_fields: tuple[Field, ...]
     across: Across | None
+    reads_loss: bool
     scalars: str
     cases: tuple[CaseView, ...]
     computed: str
@@ -146,6 +147,7 @@ def view(facts: Facts, target: Target, request: Request) -> View:
         hyper_fields=tuple(field(hyper.name, _kind(hyper.kind), "") for hyper in optimizer.hypers),
         scalar_fields=scalar_fields(sources[0].lowered, target),
         across=beyond.view if beyond else None,
+        reads_loss=any(source.reads_loss for source in sources),
         scalars=_body(once),
         computed=_body(defaults) if sources[0].computes else "",
         cases=tuple(_case(*each) for each in zip(sources, bodies, strict=True)),
@@ -220,6 +222,8 @@ def _record(facts: Facts, sources: list[Source], beyond: Printed | None, spec: s
     ]
     if sources[0].computes:
         fields.append("computed=_computed")
+    if any(source.reads_loss for source in sources):
+        fields.append("reads_loss=True")
     if optimizer.cases[0].name:
         calls = [call(f"{prefix}Case", *each) for each in known]
         fields += ["scalars=_scalars", ("cases=", bracketed("[", calls, "]"))]

@@ -77,3 +77,8 @@ def test_kinds_branches_and_small_slots() -> None:
     assert "State: `s` and `r`\n    s  one number per variable  starts at n" in said
     assert "Sparse gradients: lazy, unless" in said
     assert "what mixes rows sees these rows only" in " ".join(said.split())
+
+
+def test_what_is_evaluated() -> None:
+    said = _explain((ROOT / "specs" / "schedule_free_adamw.opt").read_text("utf-8"))
+    assert "\n\nWhile the model is evaluated\n    param <- x\n\n" in said

@@ -34,6 +34,8 @@ def warnings(text: str) -> list[tuple[str, str]]:
         ),
         ("hyper a = 1\n    def f(x) = a * x", "param <- param - f(grad)"),
         ("slot m", "param <- param - m\n        m <- m + grad"),
+        ("slot m", "param <- param - grad\n        m <- m + param\n    eval:\n        param <- m"),
+        ("hyper a = 1", "param <- param - grad\n    eval:\n        param <- param - a"),
         ("slot m", "param <- param - old(m)\n        m <- grad"),
         (
             "slot m, n",

@@ -11,9 +11,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from click.testing import CliRunner
 
 from optdsl.cli import cli
+from optdsl.runtime.tensorflow import EvaluationWeights
 from support.specs import keras_class, module_class
 
 ROOT = Path(__file__).parents[2]
@@ -56,6 +58,17 @@ def test_fit_reads_digits(spec: str) -> None:
 def test_a_loop_reads_digits(spec: str) -> None:
     optimizer = module_class(spec)(**RULES[spec])
     assert example("digits_module")["main"](optimizer) > WORTHWHILE
+
+
+def test_evaluation_weights_read_digits() -> None:
+    """A rule that is evaluated with an average, in `fit` and in a loop."""
+    optimizer = keras_class("schedule_free_adamw")(0.01)
+    assert example("digits_keras")["main"](optimizer, [EvaluationWeights()]) > WORTHWHILE
+    with pytest.raises(RuntimeError, match="evaluation weights"):
+        optimizer.apply([tf.zeros([64, 64])], optimizer._trainable_variables[:1])
+    module = module_class("schedule_free_adamw")(0.01)
+    read = example("digits_module")["main"](module, has_evaluation_weights=True)
+    assert read > WORTHWHILE
 
 
 def test_a_generated_file_reads_digits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -57,7 +57,9 @@ def workers() -> list[str]:
 
 
 @pytest.mark.parametrize("kind", CLASSES)
-@pytest.mark.parametrize("case", ["dense", "sparse, exact", "sparse, lazy", "every option"])
+@pytest.mark.parametrize(
+    "case", ["dense", "sparse, exact", "sparse, lazy", "every option", "evaluated", "losses"]
+)
 def test_two_processes_are_one(workers: list[str], kind: str, case: str) -> None:
     """To the bit: the gradients are numbers whose sums are exact."""
     for printed in workers:

@@ -17,6 +17,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+import optdsl
 from support.specs import keras_class
 from support.steps import CLASSES, IDS, Array, binary, start
 
@@ -63,7 +64,21 @@ def results(optimizer: Any, variables: list[tf.Variable]) -> list[Array]:
     return [parts[0].numpy() for parts in locals_]
 
 
-def on_two(make: Callable[[], Any], steps: int, *, sparse: bool) -> list[Array]:
+def evaluated(optimizer: Any, variables: list[tf.Variable]) -> list[Array]:
+    """The same while the variables hold their evaluation weights; these are exchanged again."""
+    before = results(optimizer, variables)
+    optimizer.swap_to_eval()
+    held = results(optimizer, variables)
+    optimizer.swap_to_train()
+    after = results(optimizer, variables)
+    for one, other in zip(before, after, strict=True):
+        np.testing.assert_array_equal(one, other)
+    return [*held, *after]
+
+
+def on_two(
+    make: Callable[[], Any], steps: int, *, sparse: bool, look: Any = results
+) -> list[Array]:
     with STRATEGY.scope():
         variables, optimizer = [start()], make()
 
@@ -77,10 +92,12 @@ def on_two(make: Callable[[], Any], steps: int, *, sparse: bool) -> list[Array]:
 
     for number in range(steps):
         step(tf.constant(number % 2))
-    return results(optimizer, variables)
+    return look(optimizer, variables)
 
 
-def on_one(make: Callable[[], Any], steps: int, *, sparse: bool) -> list[Array]:
+def on_one(
+    make: Callable[[], Any], steps: int, *, sparse: bool, look: Any = results
+) -> list[Array]:
     variables, optimizer = [start()], make()
     for number in range(steps):
         parts = [gradient(number % 2, replica, sparse=sparse) for replica in (0, 1)]
@@ -89,7 +106,7 @@ def on_one(make: Callable[[], Any], steps: int, *, sparse: bool) -> list[Array]:
             values = tf.concat([part.values for part in parts], 0)
             total = tf.IndexedSlices(values, tf.concat([part.indices for part in parts], 0))
         optimizer.apply([total], variables)
-    return results(optimizer, variables)
+    return look(optimizer, variables)
 
 
 def compare(case: str, one: list[Array], two: list[Array]) -> None:
@@ -105,14 +122,53 @@ def training(kind: str) -> None:
         "sums": ("prodigy", False, {}),
         "sums, lazy": ("prodigy", True, {"sparse_mode": "lazy"}),
         "every option": ("lazy_adam", True, OPTIONS),
+        "evaluated": ("schedule_free_adamw", False, {}),
     }
     for case, (spec, sparse, options) in cases.items():
 
         def make(spec: str = spec, options: Any = options) -> Any:
             return CLASSES[kind](spec)(0.125, jit_compile=False, **options)
 
-        taken = [run(make, 4, sparse=sparse) for run in (on_one, on_two)]
+        look = evaluated if case == "evaluated" else results
+        taken = [run(make, 4, sparse=sparse, look=look) for run in (on_one, on_two)]
         compare(f"{kind}: {case}", *taken)
+
+
+POLYAK = """optimizer Polyak:
+    slot level: scalar
+
+    step:
+        level <- 0.5 * level + 0.5 * loss
+        param <- param - min(0.5, max(loss, 0)) * grad - level * 0.125
+"""
+
+
+def losses(kind: str) -> None:
+    """Two losses of two replicas are one, as their gradients are."""
+    name = "Polyak" if kind == "keras" else "PolyakModule"
+
+    def make() -> Any:
+        made = getattr(optdsl.load(POLYAK), name)
+        return made(jit_compile=False, gradient_accumulation_steps=2)
+
+    with STRATEGY.scope():
+        variables, optimizer = [start()], make()
+
+    @tf.function
+    def step(seed: Any) -> None:
+        def replica() -> None:
+            number = tf.distribute.get_replica_context().replica_id_in_sync_group
+            grad = gradient(seed, number, sparse=False)
+            optimizer.apply([grad], variables, loss=tf.reduce_sum(grad))
+
+        STRATEGY.run(replica)
+
+    alone, whole = [start()], make()
+    for number in range(4):
+        step(tf.constant(number % 2))
+        total = sum(gradient(number % 2, replica, sparse=False) for replica in (0, 1))
+        whole.apply([total], alone, loss=tf.reduce_sum(total))
+    compare(f"{kind}: losses", results(whole, alone), results(optimizer, variables))
 
 
 def network(**options: Any) -> keras.Model:
@@ -216,6 +272,7 @@ def fitting() -> None:
 
 for kind in CLASSES:
     training(kind)
+    losses(kind)
     outside(kind)
     elsewhere(kind)
     built_outside(kind)

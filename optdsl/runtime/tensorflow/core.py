@@ -10,7 +10,7 @@ from typing import Any
 import tensorflow as tf
 
 from optdsl.runtime.tensorflow.cases import chosen
-from optdsl.runtime.tensorflow.evaluation import Aside, Evaluation
+from optdsl.runtime.tensorflow.evaluation import Aside
 from optdsl.runtime.tensorflow.groups import Group, hypers_of
 from optdsl.runtime.tensorflow.hypers import (
     NOBODY_S,
@@ -32,7 +32,7 @@ from optdsl.runtime.tensorflow.replicas import (
     write_everywhere,
 )
 from optdsl.runtime.tensorflow.rule import Rule
-from optdsl.runtime.tensorflow.saving import Contents, Saved
+from optdsl.runtime.tensorflow.saving import LOSS_SUM, Contents, Saved
 from optdsl.runtime.tensorflow.state import (
     State,
     initial_values,
@@ -40,7 +40,7 @@ from optdsl.runtime.tensorflow.state import (
 )
 from optdsl.runtime.tensorflow.step import Step
 from optdsl.runtime.tensorflow.totals import Totals
-from optdsl.runtime.tensorflow.update import Shared, Update
+from optdsl.runtime.tensorflow.update import Update
 
 
 class Core:
@@ -66,7 +66,6 @@ class Core:
         self.late: dict[str, int | None] = {}  # see `start_late`
         self.aside = Aside() if rule.evaluates else None
         self.saved.aside = self.aside
-        self.evaluations: dict[bool, Evaluation] = {}  # by whether XLA compiles them
 
     def __getstate__(self) -> object:
         """What a copy or a pickle holds.
@@ -193,6 +192,9 @@ class Core:
             return made
 
         self._make_globals(own, make)
+        sums = self.rule.reads_loss and options["gradient_accumulation_steps"]
+        if sums and LOSS_SUM not in self.saved.by_name:
+            make(LOSS_SUM, tf.zeros([], tf.float64))
         for name, param in params.items():
             values = initial[name]()
             group = group_of[param.ref()]
@@ -337,31 +339,7 @@ class Core:
                 if (average := states[place].average) is not None:
                     write(states[place].param, average)
 
-    def swap_to_eval(self, given: dict[str, tf.Tensor], options: Options) -> None:
-        """Puts the evaluation weights into all variables that there is state of.
-
-        Raises:
-            ValueError: there is none.
-        """
-        assert self.aside is not None
-        self.indices(None)
-        self.start_late()
-        jit = options["jit_compile"] and not self._on_servers()
-        if jit not in self.evaluations:
-            self.evaluations[jit] = Evaluation(self.rule, jit)
-        steps = options["gradient_accumulation_steps"] or 1
-        t = tf.maximum(tf.convert_to_tensor(self.iterations) // steps, 1)
-        groups = {state.group for state in self.states}
-        shared = {
-            group: Shared(self.rule.scalars(t, self._hypers(group, given)), None, None)
-            for group in groups
-        }
-        of = self.evaluations[jit].of
-        self.aside.put(
-            [pair for states in self.replicas for pair in of(states, shared)]
-        )
-
-    def _on_servers(self) -> bool:
+    def on_servers(self) -> bool:
         """Whether variables are on other machines, where XLA cannot reach them."""
         return isinstance(self.strategy, tf.distribute.ParameterServerStrategy)
 
@@ -386,7 +364,7 @@ class Core:
             with tf.init_scope():
                 self.start_late()
         context = tf.distribute.get_replica_context()
-        if self._on_servers():
+        if self.on_servers():
             options = {**options, "jit_compile": False}
         if context.num_replicas_in_sync == 1:
             self._step(0, grads, updated, hypers, options)
@@ -401,6 +379,9 @@ class Core:
                     self._step(replica, own[0], updated, own[1], options)
 
         grads = context.all_reduce(tf.distribute.ReduceOp.SUM, grads)
+        if self.rule.reads_loss:
+            loss = context.all_reduce(tf.distribute.ReduceOp.SUM, hypers["loss"])
+            hypers = {**hypers, "loss": loss}
         context.merge_call(on_every_replica, args=(grads, hypers))
 
     def _step(
@@ -427,10 +408,16 @@ class Core:
                 self.fixed,
                 self.updates[kinds],
                 None if self.aside is None else local(self.aside.marker)[replica],
+                self._loss_sum(replica),
                 self.totals[kinds],
                 [local(variable)[replica] for variable in self.globals],
             )
         self.steps[key].run(grads, hypers)
+
+    def _loss_sum(self, replica: int) -> tf.Variable | None:
+        """What losses are added up in, where gradients accumulate."""
+        loss_sum = self.saved.by_name.get(LOSS_SUM)
+        return None if loss_sum is None else local(loss_sum)[replica]
 
 
 def _described(value: Any) -> str:

@@ -10,11 +10,12 @@ import tensorflow as tf
 
 from optdsl.runtime.tensorflow.cases import evaluated
 from optdsl.runtime.tensorflow.groups import Group
+from optdsl.runtime.tensorflow.options import Options
 from optdsl.runtime.tensorflow.replicas import write_everywhere
 from optdsl.runtime.tensorflow.rows import inside_xla
 from optdsl.runtime.tensorflow.rule import Rule, Whole
 from optdsl.runtime.tensorflow.state import State, compute_dtype, read_param
-from optdsl.runtime.tensorflow.update import TOGETHER, Shared, alike
+from optdsl.runtime.tensorflow.update import TOGETHER, Shared, alike, once
 
 _TRAINING, _EVALUATION, _REFUSED = 0, 1, 2
 
@@ -34,6 +35,7 @@ class Aside:
     def __init__(self) -> None:
         self.kept: list[tuple[tf.Variable, tf.Tensor]] = []
         self.saves = False
+        self.evaluations: dict[bool, Evaluation] = {}  # by whether XLA compiles them
         # For functions that are compiled already: they look at it in each step.
         self.marker = tf.Variable(
             _TRAINING,
@@ -57,6 +59,16 @@ class Aside:
         if self.active:
             raise RuntimeError(_SWAPPED.format(what))
 
+    def leaves_state_out(self) -> bool:
+        """Whether a file is to hold no state: it would belong to other weights.
+
+        Raises:
+            RuntimeError: the variables hold their evaluation weights, not for saving.
+        """
+        if not self.saves:
+            self.check("saving")
+        return self.saves
+
     def check_steps(self) -> None:
         """Says that steps were left out, where a compiled function could not say it.
 
@@ -68,7 +80,32 @@ class Aside:
             what = "training; the steps since then have changed nothing"
             raise RuntimeError(_SWAPPED.format(what))
 
-    def put(self, values: list[tuple[tf.Variable, tf.Tensor]]) -> None:
+    def swap(self, core: Any, given: dict[str, tf.Tensor], options: Options) -> None:
+        """Puts the evaluation weights into all variables that there is state of.
+
+        Raises:
+            ValueError: there is none.
+        """
+        core.indices(None)
+        core.start_late()
+        jit = options["jit_compile"] and not core.on_servers()
+        if jit not in self.evaluations:
+            self.evaluations[jit] = Evaluation(core.rule, jit)
+        steps = options["gradient_accumulation_steps"] or 1
+        t = tf.maximum(tf.convert_to_tensor(core.iterations) // steps, 1)
+        groups = {state.group for state in core.states}
+        shared = {
+            group: Shared(
+                once(core.rule.scalars, core.rule, t, core.fixed, group, given),
+                None,
+                None,
+            )
+            for group in groups
+        }
+        of = self.evaluations[jit].of
+        self._put([pair for states in core.replicas for pair in of(states, shared)])
+
+    def _put(self, values: list[tuple[tf.Variable, tf.Tensor]]) -> None:
         """Puts evaluation weights into variables, and keeps what was there."""
         self.kept = [(variable, tf.identity(variable)) for variable, _ in values]
         write_everywhere(self.marker, _EVALUATION)
@@ -172,7 +209,7 @@ class Evaluating:
         """
         self._check_evaluates()
         if not self._core.aside.active:
-            self._core.swap_to_eval(self._given(), self._options())
+            self._core.aside.swap(self._core, self._given(), self._options())
 
     def swap_to_train(self) -> None:
         """Puts the training weights back, to the bit.

@@ -20,6 +20,7 @@ from optdsl.runtime.tensorflow.groups import (
 )
 from optdsl.runtime.tensorflow.hypers import Followed, NoRate
 from optdsl.runtime.tensorflow.identity import register
+from optdsl.runtime.tensorflow.losses import Handed, Minimizing, with_loss
 from optdsl.runtime.tensorflow.naming import listed
 from optdsl.runtime.tensorflow.options import (
     OPTIONS,
@@ -63,7 +64,7 @@ def keras_class(rule: Rule) -> Callable[[KerasClass], KerasClass]:
 
 
 @with_settings
-class KerasOptimizer(Evaluating, keras.optimizers.Optimizer):
+class KerasOptimizer(Evaluating, Minimizing, keras.optimizers.Optimizer):
     """A rule as a Keras optimizer.
 
     Args:
@@ -101,6 +102,7 @@ class KerasOptimizer(Evaluating, keras.optimizers.Optimizer):
             setattr(self, hyper, value)
         bind(self)
         self._accumulated_gradients: list[Any] = []  # Keras's own
+        self._handed = Handed()
 
     # --- hyperparameters and options ------------------------------------------------
 
@@ -215,6 +217,8 @@ class KerasOptimizer(Evaluating, keras.optimizers.Optimizer):
         self,
         grads: Iterable[Any],
         trainable_variables: Iterable[Any] | None = None,
+        *,
+        loss: Any = None,
     ) -> None:
         """Takes one step, in one compiled call.
 
@@ -224,12 +228,16 @@ class KerasOptimizer(Evaluating, keras.optimizers.Optimizer):
             trainable_variables: the variables; by default those of the last `build`.
                 Where only some of them were there before, as after layers were
                 unfrozen, the others start with fresh state.
+            loss: what the gradients are of, for a rule that reads it; by default what
+                `scale_loss` was called with, as `fit` does.
 
         Raises:
-            ValueError: gradients and variables do not match, or none has a gradient.
+            ValueError: gradients and variables do not match, none has a gradient, or
+                there is no loss and the rule reads it.
             tf.errors.InvalidArgumentError: ids of an `IndexedSlices` are out of range.
         """
         grads = list(grads)
+        handed = self._handed.take()
         if trainable_variables is not None:
             trainable_variables = listed_variables(trainable_variables)
         if not grads and not trainable_variables:
@@ -257,15 +265,29 @@ class KerasOptimizer(Evaluating, keras.optimizers.Optimizer):
         updated = self._core.indices(variables)
         params = [self._core.states[place].param for place in updated]
         grads = [as_gradient(*each) for each in zip(grads, params, strict=True)]
-        self._core.step(grads, updated, self._given(), self._options())
+        given = with_loss(self._rule, self._given(), handed if loss is None else loss)
+        self._core.step(grads, updated, given, self._options())
         for variable in variables:
             if variable.constraint is not None:
                 variable.assign(variable.constraint(variable))
 
-    def apply_gradients(self, grads_and_vars: Iterable[Any]) -> Any:
+    def apply_gradients(
+        self, grads_and_vars: Iterable[Any], *, loss: Any = None
+    ) -> Any:
         """`apply` with (gradient, variable) pairs; gives the number of calls so far."""
-        self.apply(*listed_pairs(grads_and_vars))
+        self.apply(*listed_pairs(grads_and_vars), loss=loss)
         return self._iterations
+
+    def scale_loss(self, loss: Any) -> Any:
+        """The loss times `loss_scale_factor`; the next `apply` knows it as it was."""
+        if self._rule.reads_loss:
+            self._handed.put(loss)
+        return super().scale_loss(loss)
+
+    def _variables_of_build(self) -> list[Any]:
+        if not self.built:
+            raise ValueError("pass the variables, or call `build` with them first")
+        return list(self._trainable_variables)
 
     def _check_variables_are_known(self, variables: Iterable[Any]) -> None:
         """Keras's check, in fewer words."""
@@ -354,10 +376,8 @@ class KerasOptimizer(Evaluating, keras.optimizers.Optimizer):
         Raises:
             RuntimeError: the variables hold their evaluation weights otherwise.
         """
-        if (aside := self._core.aside) is not None and aside.active:
-            if aside.saves:
-                return
-            aside.check("saving")
+        if self._core.aside is not None and self._core.aside.leaves_state_out():
+            return
         layout, values = self._saved.values()
         text = json.dumps([json.dumps(layout), list(values)])
         store["layout"] = tf.io.decode_raw(text, tf.uint8).numpy()

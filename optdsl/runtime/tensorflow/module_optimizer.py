@@ -17,6 +17,7 @@ from optdsl.runtime.tensorflow.groups import (
     variables_of,
 )
 from optdsl.runtime.tensorflow.hypers import NoRate
+from optdsl.runtime.tensorflow.losses import Minimizing, with_loss
 from optdsl.runtime.tensorflow.options import (
     Options,
     OptionsWithoutDecay,
@@ -49,7 +50,7 @@ def module_class(rule: Rule) -> Callable[[ModuleClass], ModuleClass]:
 
 
 @with_settings
-class ModuleOptimizer(Evaluating, tf.Module):
+class ModuleOptimizer(Evaluating, Minimizing, tf.Module):
     """A rule as a `tf.Module`, for training loops of one's own.
 
     Args:
@@ -169,6 +170,8 @@ class ModuleOptimizer(Evaluating, tf.Module):
         self,
         grads: Iterable[Any],
         variables: Iterable[Any] | None = None,
+        *,
+        loss: Any = None,
     ) -> None:
         """Takes one step, in one compiled call.
 
@@ -177,9 +180,11 @@ class ModuleOptimizer(Evaluating, tf.Module):
                 for a variable that stays as it is.
             variables: the variables; by default those of the last `build`. Where only
                 some of them were there before, the others start with fresh state.
+            loss: what the gradients are of, for a rule that reads it.
 
         Raises:
-            ValueError: gradients and variables do not match, or none has a gradient.
+            ValueError: gradients and variables do not match, none has a gradient, or
+                there is no loss and the rule reads it.
             tf.errors.InvalidArgumentError: ids of an `IndexedSlices` are out of range.
         """
         grads = list(grads)
@@ -201,17 +206,24 @@ class ModuleOptimizer(Evaluating, tf.Module):
         if not updated:
             raise ValueError("none of the variables has a gradient")
         given = list(updated.values())
-        self._core.step(given, tuple(updated), self._given(), self._options())
+        values = with_loss(self._rule, self._given(), loss)
+        self._core.step(given, tuple(updated), values, self._options())
 
     def apply_gradients(
         self,
         grads: Iterable[Any],
         variables: Iterable[Any] | None = None,
+        *,
+        loss: Any = None,
     ) -> None:
         """`apply`, or the same with one iterable of (gradient, variable) pairs."""
         if variables is None:
             grads, variables = listed_pairs(grads)
-        self.apply(grads, variables)
+        self.apply(grads, variables, loss=loss)
+
+    def _variables_of_build(self) -> list[Any]:
+        places = self._core.indices(None)
+        return [self._core.states[place].param for place in places]
 
     def finalize_variable_values(self, variables: Iterable[Any] | None = None) -> None:
         """Overwrites variables, by default all, with their averages, with `use_ema`."""

@@ -81,8 +81,10 @@ class Rule:
         name: the optimizer's name.
         meaning: hash of hyperparameters, slots and step.
         hypers: a named tuple, one field for each hyperparameter.
-        scalars: `(t, hypers)` to what a step computes once for all variables.
+        scalars: `(t, hypers)` to what a step computes once for all variables; takes the
+            loss, too, where `reads_loss` says so.
         computed: hyperparameters to the same, where some may be computed from others.
+        reads_loss: whether a step needs the loss.
         cases: the first that takes a variable updates it; where there are none, the
             other fields say of all variables what `Case` says of some.
         sums: a named tuple, one field for each sum over all variables.
@@ -91,8 +93,8 @@ class Rule:
         initial_globals: hypers to these slots before the first step.
         new_globals: `(t, hypers, known)` to the same after a step.
 
-    Where there are sums, or such slots, `scalars` takes what is `Known`, too, and there
-    are no cases.
+    Where there are sums, or such slots, all that takes hypers in a step takes what is
+    `Known`, too, after the loss if it takes that; and there are no cases.
 
     Raises:
         ImportError: the file was generated for another runtime.
@@ -105,6 +107,7 @@ class Rule:
     hypers: type[tuple[Any, ...]]
     scalars: Callable[..., Any]
     computed: Callable[..., Any] | None = None
+    reads_loss: bool = False
     cases: Sequence[Case] = ()
     slots: type[tuple[Any, ...]] = tuple
     shapes: Sequence[str] = ()

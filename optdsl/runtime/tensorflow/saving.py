@@ -15,6 +15,9 @@ from optdsl.runtime.tensorflow.naming import Matched, listed, matched
 from optdsl.runtime.tensorflow.replicas import write_everywhere
 from optdsl.runtime.tensorflow.rule import Rule
 
+LOSS_SUM = "accumulated-loss"
+"""The sum of losses, of a rule that reads the loss, where gradients accumulate."""
+
 
 @dataclass(frozen=True)
 class Contents:
@@ -239,7 +242,8 @@ class Saved(tf.Module):
                 f"the saved state is that of another rule called {rule.name}: its "
                 f"meaning is {layout['meaning']}, and here it is {rule.meaning}"
             )
-        hypers = found.values.keys() - (layout["state"] or {}).keys() - {"iterations"}
+        kept = (layout["state"] or {}).keys() | {"iterations", LOSS_SUM}
+        hypers = found.values.keys() - kept
         own = self.by_name.keys() & set(rule.hyper_names)
         missing = own - hypers - {"learning_rate"} if "meaning" not in layout else set()
         if other := sorted(hypers - set(rule.hyper_names) | missing):

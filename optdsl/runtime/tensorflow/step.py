@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from optdsl.runtime.tensorflow.cases import is_lazy
 from optdsl.runtime.tensorflow.evaluation import unless_swapped
-from optdsl.runtime.tensorflow.groups import Group, decays, hypers_of, values_of
+from optdsl.runtime.tensorflow.groups import Group, decays, values_of
 from optdsl.runtime.tensorflow.replicas import write
 from optdsl.runtime.tensorflow.rows import (
     check_gradient,
@@ -22,7 +22,7 @@ from optdsl.runtime.tensorflow.rows import (
 from optdsl.runtime.tensorflow.rule import Known
 from optdsl.runtime.tensorflow.state import State, accumulate, compute_dtype
 from optdsl.runtime.tensorflow.totals import Totals, filled
-from optdsl.runtime.tensorflow.update import Shared, Update, dense_of, rows_of
+from optdsl.runtime.tensorflow.update import Shared, Update, dense_of, once, rows_of
 
 
 class Step:
@@ -36,6 +36,7 @@ class Step:
         fixed: dict[str, Any],
         update: Update,
         marker: tf.Variable | None = None,
+        loss_sum: tf.Variable | None = None,
         totals: Totals | None = None,
         globals_: Sequence[tf.Variable] = (),
     ) -> None:
@@ -50,11 +51,12 @@ class Step:
         self.marker = marker  # of evaluation weights, where the rule has such
         self.totals = totals  # where the rule sees other variables
         self.globals = globals_
+        self.loss_sum = loss_sum  # of a rule that reads it, where gradients accumulate
         self.function = tf.function(self._run, autograph=False, reduce_retracing=True)
         self.known: dict[tuple[tf.DType, ...], Any] = {}  # traces, by dtypes
 
     def run(self, grads: list[Any], given: dict[str, tf.Tensor]) -> None:
-        """Takes the step.
+        """Takes the step; `given` has the loss, too, where the rule reads it.
 
         Dense gradients of the variables' shapes are given to what was traced for them
         at once: to look it up takes TensorFlow a fifth of a step of small variables.
@@ -89,7 +91,8 @@ class Step:
         """The step, unless a gradient is not finite and such steps are skipped."""
         if self.options["skip_nonfinite"]:
             grads = [grad for grad, _ in pairs]
-            self._if_finite(grads, lambda: self._take(pairs, given))
+            loss = [given["loss"]] if self.rule.reads_loss else []
+            self._if_finite([*grads, *loss], lambda: self._take(pairs, given))
         else:
             self._take(pairs, given)
 
@@ -152,6 +155,8 @@ class Step:
         else:
             for grad, state in zip(grads, self.updated, strict=True):
                 accumulate(grad, state)
+            if self.loss_sum is not None:
+                self.loss_sum.assign_add(given["loss"])
             tf.cond(
                 (self.iterations + 1) % steps == 0,
                 lambda: self._update_accumulated(steps, given),
@@ -162,7 +167,11 @@ class Step:
     def _update_accumulated(self, steps: int, given: dict[str, tf.Tensor]) -> None:
         """Updates with the mean of the collected gradients; starts collecting anew."""
         grads = [tf.divide(state.accumulator, steps) for state in self.updated]
+        if self.loss_sum is not None:
+            given = {**given, "loss": self.loss_sum / steps}
         self._update(grads, self.iterations // steps + 1, given)
+        if self.loss_sum is not None:
+            self.loss_sum.assign(tf.zeros_like(self.loss_sum))
         for state in self.updated:
             for variable in (state.accumulator, state.touched):
                 if variable is not None:
@@ -198,8 +207,7 @@ class Step:
 
         What is there once for all variables has the optimizer's own hyperparameters.
         """
-        rule, own = self.rule, hypers_of(self.rule, self.fixed, Group(), given)
-        old = sums = None
+        rule, old, sums = self.rule, None, None
         if rule.global_slots is not None:
             old = rule.global_slots(*(read(variable) for variable in self.globals))
         if rule.sums is not None:
@@ -208,14 +216,16 @@ class Step:
         known = Known(old, sums, old)
         for phase, measure in enumerate(rule.measures):
             if measure.new_globals is not None:
-                known = known._replace(new=measure.new_globals(t, own, known))
+                known = known._replace(
+                    new=self._once(measure.new_globals, t, Group(), given, known)
+                )
             now = self._shared(measure.scalars, t, given, clip, known)
             found = totals.of(phase, pairs, now)
             known = known._replace(sums=filled(known.sums, found))
         if rule.new_globals is None:
             return known
-        new = totals.kept(pairs, old, rule.new_globals(t, own, known))
-        return known._replace(new=new)
+        new = self._once(rule.new_globals, t, Group(), given, known)
+        return known._replace(new=totals.kept(pairs, old, new))
 
     def _clip(self, grads: list[Any]) -> tf.Tensor | None:
         """What brings all gradients down to `global_clipnorm`."""
@@ -234,16 +244,25 @@ class Step:
         known: Known | None,
     ) -> dict[Group, Shared]:
         """Computes once what all variables of a group need in a phase."""
-        beyond = () if known is None else (known,)
 
         def of(group: Group) -> Shared:
-            hypers = hypers_of(self.rule, self.fixed, group, given)
             decay = None
             if self.decays:
                 values = values_of(group, given)
                 rate = values.get("learning_rate", tf.constant(1, tf.float64))
                 decay = values["weight_decay"] * rate
-            return Shared(scalars(t, hypers, *beyond), decay, clip)
+            return Shared(self._once(scalars, t, group, given, known), decay, clip)
 
         groups = dict.fromkeys(state.group for state in self.updated)
         return {group: of(group) for group in groups}
+
+    def _once(
+        self,
+        function: Callable[..., Any],
+        t: tf.Tensor,
+        group: Group,
+        given: dict[str, tf.Tensor],
+        known: Known | None,
+    ) -> Any:
+        """What a function of the rule gives for all variables of a group."""
+        return once(function, self.rule, t, self.fixed, group, given, known)

@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from optdsl.runtime.tensorflow.cases import ruled
-from optdsl.runtime.tensorflow.groups import Group
+from optdsl.runtime.tensorflow.groups import Group, hypers_of
 from optdsl.runtime.tensorflow.options import Options
 from optdsl.runtime.tensorflow.replicas import write
 from optdsl.runtime.tensorflow.rows import Rows, as_column, read, write_rows
-from optdsl.runtime.tensorflow.rule import Case, Rule, Whole
+from optdsl.runtime.tensorflow.rule import Case, Known, Rule, Whole
 from optdsl.runtime.tensorflow.state import State, read_param, written
 
 TOGETHER = 8
@@ -41,6 +41,25 @@ class Shared(NamedTuple):
 
         shared: Shared = tf.nest.map_structure(cast, self)
         return shared
+
+
+def once(
+    function: Callable[..., Any],
+    rule: Rule,
+    t: tf.Tensor,
+    fixed: dict[str, Any],
+    group: Group,
+    given: dict[str, tf.Tensor],
+    known: Known | None = None,
+) -> Any:
+    """What a function of a rule gives once for the variables of a group.
+
+    Evaluation weights have no loss, and use nothing that reads it.
+    """
+    none = tf.zeros([], tf.float64)
+    more = [given.get("loss", none)] if rule.reads_loss else []
+    beyond = [] if known is None else [known]
+    return function(t, hypers_of(rule, fixed, group, given), *more, *beyond)
 
 
 class Update:
