@@ -30,7 +30,6 @@ from optdsl.ir import (
     Role,
     Set,
     Stmt,
-    Tensor,
     Type,
 )
 from optdsl.ops import OPS
@@ -224,7 +223,7 @@ def _add_sum(
     name: str, arg: Expr, statement: Let, point: _Point, work: _Work, before: list[Stmt]
 ) -> Ref:
     """Adds the sum over one variable, and gives what stands for that over all."""
-    own = Call("sum", (arg,), None, _ONE, arg.span) if isinstance(arg.type.shape, Tensor) else arg
+    own = Call("sum", (arg,), None, _ONE, arg.span) if ir.is_tensor(arg.type.shape) else arg
     work.totals[name] = work.levels[name] = _level(arg, point, work) + 1
     work.calls[name] = statement.value
     before.append(replace(statement, value=own))
