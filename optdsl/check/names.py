@@ -84,8 +84,8 @@ RUNTIME = frozenset(
     PerVariable Plan Rate Real Renaming Rows Rule Saved Sequence Setting Shared State Step
     TOGETHER Totals TypeVar TypedDict Unpack Update Values WAYS Whole accepted accumulate
     alike as_column as_gradient axes bind by_pattern cached_property cast cbrt check_cases
-    check_change check_clips check_gradient check_replica chosen compute_dtype contextlib
-    contextmanager dataclass decays dense_of describe described distinct_rows
+    check_change check_clips check_gradient check_replica chosen completed compute_dtype
+    contextlib contextmanager dataclass decays dense_of describe described distinct_rows
     distinct_rows_of_fixed_size evaluated expanded fields filled float64 floating_dtype
     folded get_type_hints given given_values grouped hypers_of initial_slots
     initial_values inside_xla inspect is_lazy json keras_class known listed listed_pairs

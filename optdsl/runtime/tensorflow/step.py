@@ -21,7 +21,7 @@ from optdsl.runtime.tensorflow.rows import (
 )
 from optdsl.runtime.tensorflow.rule import Known
 from optdsl.runtime.tensorflow.state import State, accumulate, compute_dtype
-from optdsl.runtime.tensorflow.totals import Totals, filled
+from optdsl.runtime.tensorflow.totals import Totals, completed
 from optdsl.runtime.tensorflow.update import Shared, Update, dense_of, once, rows_of
 
 
@@ -221,7 +221,7 @@ class Step:
                 )
             now = self._shared(measure.scalars, t, given, clip, known)
             found = totals.of(phase, pairs, now)
-            known = known._replace(sums=filled(known.sums, found))
+            known = known._replace(sums=completed(known.sums, found))
         if rule.new_globals is None:
             return known
         new = self._once(rule.new_globals, t, Group(), given, known)
