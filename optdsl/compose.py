@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from optdsl import ir
 from optdsl.check.across import faults
+from optdsl.check.matrices import uses_matrices
 from optdsl.check.wrapper import RATE
 from optdsl.records import replace
 
@@ -156,8 +157,14 @@ def _around(wrapper: ir.Wrapper, stem: str, case: ir.Case) -> ir.Case:
         for name, old in kept.items()
     ]
     step = (*wrapper.before, *starts, *ir.rewritten(inside, at_start))
-    weights = wrapper.evaluation or case.evaluation
-    return replace(case, slots=(*case.slots, *wrapper.slots), step=step, evaluation=weights)
+    slots = (*case.slots, *wrapper.slots)
+    return replace(
+        case,
+        slots=slots,
+        step=step,
+        evaluation=wrapper.evaluation or case.evaluation,
+        uses_matrices=uses_matrices(slots, step),
+    )
 
 
 def _role(name: str) -> ir.Role:
@@ -207,14 +214,49 @@ def fixed(rule: ir.Optimizer, name: str, value: float | int | bool) -> ir.Optimi
         replace(
             case,
             slots=tuple(replace(slot, initial=known(slot.initial)) for slot in case.slots),
-            step=ir.rewritten(case.step, known),
-            evaluation=ir.rewritten(case.evaluation, known),
+            step=_taken(ir.rewritten(case.step, known)),
+            evaluation=_taken(ir.rewritten(case.evaluation, known)),
             condition=None if case.condition is None else known(case.condition),
         )
         for case in rule.cases
     )
     hypers = tuple(each for each in rule.hypers if each is not hyper)
     return replace(rule, hypers=hypers, cases=tuple(cases))
+
+
+def _taken(body: tuple[ir.Stmt, ...]) -> tuple[ir.Stmt, ...]:
+    """Statements without the branches that are never taken, now that their conditions are known."""
+    kept: list[ir.Stmt] = []
+    for statement in body:
+        match statement:
+            case ir.If(condition, then, orelse):
+                truth = _truth(condition)
+                if truth is None:
+                    inside = {"then": _taken(then), "orelse": _taken(orelse)}
+                    kept.append(replace(statement, **inside))
+                else:
+                    kept += _taken(then if truth else orelse)
+            case ir.Repeat(_, rounds):
+                kept.append(replace(statement, body=_taken(rounds)))
+            case _:
+                kept.append(statement)
+    return tuple(kept)
+
+
+def _truth(condition: ir.Expr) -> bool | None:
+    """What literals decide of a condition."""
+    match condition:
+        case ir.Const(value):
+            return bool(value)
+        case ir.Call("not", (inner,)):
+            truth = _truth(inner)
+            return None if truth is None else not truth
+        case ir.Call("and" | "or" as op, args):
+            truths = {_truth(arg) for arg in args}
+            decides = op == "or"
+            return decides if decides in truths else None if None in truths else not decides
+        case _:
+            return None
 
 
 def _real_literals(expr: ir.Expr) -> ir.Expr:

@@ -9,6 +9,7 @@ from typing import Any
 from optdsl import allowances, ir, parse, syntax
 from optdsl.allowances import Allowance
 from optdsl.check import check
+from optdsl.check.across import report_faults
 from optdsl.check.hypers import signed
 from optdsl.check.scope import Reporter
 from optdsl.check.wrapper import check_wrapper
@@ -49,6 +50,8 @@ def compose(source: SourceFile, spec: syntax.Spec) -> Composition:
         rule = _changed(replace(rule, name=spec.name.text), spec, files.report)
         if rule is not None and spec.doc is not None:
             rule = replace(rule, doc=spec.doc.text)
+    for case in rule.cases if rule is not None else ():
+        report_faults(case, files.report)
     errors = (*files.found, *files.report.errors())
     return Composition(None if errors else rule, files.source, errors, tuple(files.allowed))
 

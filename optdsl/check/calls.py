@@ -73,13 +73,19 @@ def apply(
             return matrix_call(op, written, args, span, scope)
         case _:
             assert_never(op.typing)
+    shape = _together(op, args, span, scope)
+    return None if shape is None else ir.Call(op.name, args, None, Type(kind, shape), span)
+
+
+def _together(op: Op, args: _Args, span: Span, scope: Scope) -> ir.Shape | None:
+    """The shape that arguments have together; None, reported, for matrices that do not fit."""
     shape = args[0].type.shape
     for arg in args[1:]:
         if not agree(shape, arg.type.shape):
             report_apart(called(op), shape, arg.type.shape, span, scope)
             return None
         shape = broadcast(shape, arg.type.shape)
-    return ir.Call(op.name, args, None, Type(kind, shape), span)
+    return shape
 
 
 def _total(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from optdsl import ir, syntax
-from optdsl.check.expr import axis_number, check_macro, infer_whole, matrix_axis
+from optdsl.check.expr import check_macro, infer_whole
+from optdsl.check.literals import axis_number, matrix_axis
 from optdsl.check.names import OWNED_BY_KERAS, why_reserved
 from optdsl.check.scope import Budget, Names, Place, Reporter, Scope
 from optdsl.check.shapes import describe_shape, fits, real

@@ -7,13 +7,14 @@ None too, so that one mistake gives one message.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import isinf, pi
+from math import pi
 from typing import assert_never
 
 from optdsl import ir, ops, syntax
 from optdsl.check.across import can_total
 from optdsl.check.calls import apply, limits_come_first
-from optdsl.check.matrices import AXES, eye
+from optdsl.check.literals import BAD, axis_number, axis_value, matrix_axis, number
+from optdsl.check.matrices import eye
 from optdsl.check.names import FUNCTIONS, GIVEN
 from optdsl.check.scope import (
     MAX_DEPTH,
@@ -23,11 +24,9 @@ from optdsl.check.scope import (
     Argument,
     LimitError,
     Place,
-    Reporter,
     Scope,
     check_name,
     report_no_function,
-    shorten,
 )
 from optdsl.ir import Kind, PerStep, Type
 from optdsl.records import replace
@@ -89,39 +88,6 @@ def _infer(expr: syntax.Expr, scope: Scope) -> ir.Expr | None:
             assert_never(expr)
 
 
-def number(literal: syntax.Number, report: Reporter) -> ir.Const | None:
-    """A literal as a constant: INT where it is written as a whole number, else REAL."""
-    text = literal.text
-    value = float(text)
-    if isinf(value):
-        report.error(
-            "limit",
-            literal.span,
-            f"`{shorten(text, 24)}` is too large for a 64-bit floating-point number",
-            help="the largest is about 1.8e308",
-        )
-        return None
-    if value == 0 and any(digit in "123456789" for digit in text.split("e")[0]):
-        report.error(
-            "limit",
-            literal.span,
-            f"`{shorten(text, 24)}` is too small for a 64-bit floating-point number",
-            help="it would become 0; the smallest is about 4.9e-324",
-        )
-        return None
-    if not text.isdigit():
-        return ir.Const(value, Type(Kind.REAL, PerStep()), literal.span)
-    if value >= 2**63:
-        report.error(
-            "limit",
-            literal.span,
-            f"the whole number `{shorten(text, 24)}` does not fit in 64 bits",
-            help="write it as a real number, with `.0` or an exponent",
-        )
-        return None
-    return ir.Const(int(text), Type(Kind.INT, PerStep()), literal.span)
-
-
 # --- names ---------------------------------------------------------------------------------------
 
 
@@ -173,7 +139,7 @@ def _call(call: syntax.CallExpr, scope: Scope) -> ir.Expr | None:
     op = ops.FUNCTIONS[name]
     values = _infer_all(call, scope)
     axis = _axis(call, op.params, op.reduces, scope)
-    if axis is _BAD or not _counts(call, op.params, op.reduces, scope):
+    if axis is BAD or not _counts(call, op.params, op.reduces, scope):
         return None
     if name == "clip" and limits_come_first(call.args, values, call.span, scope):
         return None
@@ -306,15 +272,12 @@ def _has_keywords(call: syntax.CallExpr, params: tuple[str, ...], scope: Scope) 
     return True
 
 
-_BAD = "bad axis"
-
-
 def _axis(
     call: syntax.CallExpr, params: tuple[str, ...], reduction: bool, scope: Scope
 ) -> ir.Axis | None:
-    """The axis of a call, None where none is given, `_BAD` where one is reported."""
+    """The axis of a call, None where none is given, `BAD` where one is reported."""
     if not reduction:
-        return _BAD if _has_keywords(call, params, scope) else None
+        return BAD if _has_keywords(call, params, scope) else None
     axis: ir.Axis | None = None
     for position, keyword in enumerate(call.keywords):
         if keyword.name.text != "axis":
@@ -324,58 +287,13 @@ def _axis(
                 f"`{call.function.text}` has no keyword `{keyword.name.text}`",
                 "its only keyword is `axis`",
             )
-            axis = _BAD
+            axis = BAD
         elif position > 0:
             scope.error("bad-argument", keyword.span, "`axis` is given twice", "keep one of them")
-            axis = _BAD
+            axis = BAD
         else:
-            axis = _axis_value(keyword.value, scope.report)
+            axis = axis_value(keyword.value, scope.report)
     return axis
-
-
-def _axis_value(expr: syntax.Expr, report: Reporter) -> ir.Axis:
-    """What `axis=` is given: a number, `row`, `column` or `but(k)`; `_BAD`, reported, if not."""
-    match expr:
-        case syntax.Name("row" | "column" as several):
-            return several
-        case syntax.CallExpr(syntax.Ident("but"), (only,), ()):
-            left_out = axis_number(only, report, "`but` takes")
-            return _BAD if left_out is None else ir.But(left_out)
-        case _:
-            found = axis_number(expr, report, "`axis` takes", ", `row`, `column` or `but(k)`")
-            return _BAD if found is None else found
-
-
-def axis_number(expr: syntax.Expr, report: Reporter, who: str, other: str = "") -> int | None:
-    """The value of an axis literal from -8 to 7; None, reported, for anything else."""
-    sign, literal = 1, expr
-    if isinstance(expr, syntax.Unary) and expr.symbol == "-":
-        sign, literal = -1, expr.operand
-    if isinstance(literal, syntax.Number) and literal.text.isdigit() and len(literal.text) < 8:
-        axis = sign * int(literal.text)
-        if -8 <= axis <= 7:
-            return axis
-    report.error(
-        "bad-axis",
-        expr.span,
-        f"{who} a whole number from -8 to 7{other}",
-        help="axis 0 is the first, -1 the last; it is written as a number, not computed",
-    )
-    return None
-
-
-def matrix_axis(expr: syntax.Expr, report: Reporter, who: str) -> int | None:
-    """An axis of a matrix, counted from the end; None, reported, for anything else."""
-    axis = axis_number(expr, report, who)
-    if axis is None or axis in AXES:
-        return axis
-    report.error(
-        "bad-axis",
-        expr.span,
-        f"{who} -1 or -2: a matrix has two axes, counted from the end",
-        "-2 stands for `rows`, -1 for `cols`",
-    )
-    return None
 
 
 def _expand(decl: syntax.DefDecl, call: syntax.CallExpr, scope: Scope) -> ir.Expr | None:

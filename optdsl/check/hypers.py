@@ -7,7 +7,8 @@ from math import inf, isnan
 
 from optdsl import ir, syntax
 from optdsl.check.decls import KINDS
-from optdsl.check.expr import infer_whole, number
+from optdsl.check.expr import infer_whole
+from optdsl.check.literals import number
 from optdsl.check.names import OWNED_BY_KERAS
 from optdsl.check.scope import Budget, Names, Place, Reporter, Scope
 from optdsl.check.shapes import real

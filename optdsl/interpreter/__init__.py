@@ -135,8 +135,8 @@ class Reference:
         `loss` is that of the step, for a specification that reads it. Raises ValueError where a
         gradient does not fit its variable, an id is out of range, or the loss is missing.
         """
-        cases = (self.case_of(state.param.value.shape) for state in states)
-        if loss is None and any(ir.reads(case.step, ir.Role.LOSS) for case in cases):
+        reads = any(ir.reads(case.step, ir.Role.LOSS) for case in self.optimizer.cases)
+        if reads and loss is None:
             raise ValueError(f"{self.optimizer.name} reads the loss: give `loss`")
         self._loss = None if loss is None else exact(loss)
         if mode not in {None, "exact", "lazy"}:

@@ -43,9 +43,9 @@ class Frame:
     first: bool = True
     locals: dict[str, Value] = field(default_factory=dict)
     changing: frozenset[str] = frozenset()
+    loss: Bounded | None = None
     globals: frozenset[str] = frozenset()
     totals: dict[ir.Call, Bounded] = field(default_factory=dict)
-    loss: Bounded | None = None
     old: dict[str, Bounded] = field(init=False)
 
     def __post_init__(self) -> None:

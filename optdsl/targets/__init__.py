@@ -39,7 +39,7 @@ class Target:
     reductions: Mapping[str, str]
     """The runtime's reductions that leave out rows that are padding."""
     carried: frozenset[str]
-    """Functions that the runtime has under the language's own name, and the framework lacks."""
+    """Functions that the runtime has under their own name, as the framework lacks them."""
     matrices: Mapping[str, str]
     """Functions of matrices: of the framework, of the runtime, or "" for an operator."""
     template: str

@@ -18,7 +18,6 @@ TENSORFLOW = Target(
         "atan2": "tf.math.atan2",
         "sigmoid": "tf.math.sigmoid",
         "softplus": "tf.math.softplus",
-        "erf": "tf.math.erf",
         "ceil": "tf.math.ceil",
         "round": "tf.math.round",
         "clip": "tf.clip_by_value",
@@ -46,7 +45,7 @@ TENSORFLOW = Target(
         "any": "reduce_any",
         "all": "reduce_all",
     },
-    carried=frozenset({"cbrt"}),
+    carried=frozenset({"cbrt", "erf"}),
     matrices={
         "matmul": "",
         "transpose": "tf.transpose",

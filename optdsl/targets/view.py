@@ -73,8 +73,8 @@ class View(NamedTuple):
     options: str
     hyper_fields: tuple[Field, ...]
     scalar_fields: tuple[Field, ...]
-    across: Across | None
     reads_loss: bool
+    across: Across | None
     scalars: str
     cases: tuple[CaseView, ...]
     computed: str
@@ -146,8 +146,8 @@ def view(facts: Facts, target: Target, request: Request) -> View:
         options=f"{rt}OptionsWithoutDecay" if "weight_decay" in names else f"{rt}Options",
         hyper_fields=tuple(field(hyper.name, _kind(hyper.kind), "") for hyper in optimizer.hypers),
         scalar_fields=scalar_fields(sources[0].lowered, target),
-        across=beyond.view if beyond else None,
         reads_loss=any(source.reads_loss for source in sources),
+        across=beyond.view if beyond else None,
         scalars=_body(once),
         computed=_body(defaults) if sources[0].computes else "",
         cases=tuple(_case(*each) for each in zip(sources, bodies, strict=True)),

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from optdsl import ir, parse, syntax
+import optdsl
+from optdsl import ir, syntax
 from optdsl.check import check
 from optdsl.check.shapes import broadcast, covers, fits
 from optdsl.ir import Kind, Role, Type
-from optdsl.source import SourceFile
 from support.checking import (
     BOOL,
     FULL,
@@ -32,12 +32,11 @@ from support.checking import (
 
 @pytest.mark.parametrize("path", SPECS, ids=lambda path: path.stem)
 def test_the_library_has_no_errors(path: Path) -> None:
-    spec, _ = parse.parse(SourceFile(path.name, path.read_text(encoding="utf-8")))
-    assert spec is not None
-    optimizer, found = check(spec)
-    assert found == ()
-    assert optimizer is not None
-    assert optimizer.name == spec.name.text
+    compiled = optdsl.compile(path)
+    assert compiled.diagnostics == ()
+    assert compiled.optimizer is not None
+    assert compiled.spec is not None
+    assert compiled.optimizer.name == compiled.spec.name.text
 
 
 def test_a_whole_optimizer() -> None:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+import optdsl
 from optdsl import ir
 from optdsl.analysis import Facts
 from optdsl.analysis.domain import DomainReport
@@ -59,9 +60,9 @@ def _report(*lines: str, param: str | None = "param <- param - grad") -> DomainR
 
 @pytest.mark.parametrize("path", SPECS, ids=lambda path: path.stem)
 def test_the_library_is_sound(path: Path) -> None:
-    optimizer, source = _checked(path.read_text("utf-8"))
-    assert optimizer is not None
-    assert _found(optimizer, source).diagnostics == ()
+    compiled = optdsl.compile(path)
+    assert compiled.facts is not None
+    assert all(case.domain.diagnostics == () for case in compiled.facts.cases)
 
 
 SOUND = {

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+import optdsl
 from optdsl import ir
 from optdsl.analysis import Facts
 from optdsl.analysis.sparsity import Sparsity
@@ -20,7 +21,13 @@ from support.exact import Fault, GiveUp, Machine
 
 SPECS = sorted((Path(__file__).parents[2] / "specs").glob("*.opt"))
 TOUCHED = {"gradient_descent", "decaying_sgd", "adagrad", "rowwise_adagrad"}
-LOCAL_RANK = {"sgd_clipnorm": 0, "novograd": 0, "adafactor_lite": 0, "sm3": 0}  # 0: never
+LOCAL_RANK = {
+    "sgd_clipnorm": 0,
+    "novograd": 0,
+    "adafactor_lite": 0,
+    "sm3": 0,
+    "ranger": 0,
+}  # 0: never
 HEAD = """\
 optimizer X:
     hyper lr = 0.1 in [0, inf)
@@ -58,12 +65,14 @@ def _sparsity(*lines: str) -> Sparsity:
 
 @pytest.mark.parametrize("path", SPECS, ids=lambda path: path.stem)
 def test_the_library(path: Path) -> None:
-    optimizer = _optimizer(path.read_text("utf-8"))
-    assert optimizer is not None
-    found = _found(optimizer)
-    assert found.touched_rows == (path.stem in TOUCHED)
-    assert found.row_local == (path.stem not in LOCAL_RANK)
-    assert found.reasons
+    facts = optdsl.compile(path).facts
+    assert facts is not None
+    for known in facts.cases:
+        found = known.sparsity
+        assert found.touched_rows == (path.stem in TOUCHED)
+        needs_all = path.stem in LOCAL_RANK or known.case.needs_all_rows
+        assert found.row_local == (not needs_all)
+        assert found.reasons
 
 
 KEPT = {

@@ -5,7 +5,7 @@ are the base classes; `core` puts hyperparameters, state and compiled steps toge
 """
 
 from optdsl.runtime.tensorflow.callback import EvaluationWeights
-from optdsl.runtime.tensorflow.functions import cbrt
+from optdsl.runtime.tensorflow.functions import cbrt, erf
 from optdsl.runtime.tensorflow.hypers import Bool, Int, Number, Rate, Real, given
 from optdsl.runtime.tensorflow.keras_optimizer import KerasOptimizer, keras_class
 from optdsl.runtime.tensorflow.matrices import (
@@ -58,6 +58,7 @@ __all__ = [
     "diagonal_column",
     "eigenvalues",
     "eigenvectors",
+    "erf",
     "expanded",
     "filled",
     "given",

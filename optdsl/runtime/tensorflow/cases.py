@@ -16,16 +16,16 @@ from optdsl.runtime.tensorflow.rule import Case, Measure, Rule, Whole
 def chosen(
     rule: Rule,
     params: Mapping[str, tf.Variable],
-    names: Sequence[str],
+    old: Sequence[str],
     hypers: Any,
     patterns: Mapping[str, str] | None,
-) -> dict[str, str]:
+) -> dict[str, Case]:
     """The case of each variable: that of the last matching pattern, or the rule's.
 
     Args:
         rule: which has cases, or a single one without a name.
         params: the variables that have no state yet, by name.
-        names: the names of all variables that the patterns are about.
+        old: the names of the others, which patterns may be about as well.
         hypers: the hyperparameters; conditions read those that are fixed.
         patterns: names of cases by pattern, as in `re.search`.
 
@@ -33,23 +33,24 @@ def chosen(
         ValueError: a pattern matches nothing, or a case cannot take a variable's rank.
     """
     given: dict[str, str] = {}
-    for pattern, case in (patterns or {}).items():
-        matching = [name for name in names if re.search(pattern, name)]
+    names = [*params, *old]
+    for pattern, name in (patterns or {}).items():
+        matching = [each for each in names if re.search(pattern, each)]
         if not matching:
             raise ValueError(
                 f"the pattern {pattern!r} in `cases` matches none of {listed(names)}"
             )
-        given |= dict.fromkeys(matching, case)
+        given |= dict.fromkeys(matching, name)
     found = {}
     for name, param in params.items():
         shape = tuple(param.shape)
-        case = given.get(name) or _by_condition(rule, Whole(shape, None), hypers)
-        most = rule.by_name[case].most_rank
-        if most is not None and len(shape) > most:
-            where = f"the case `{case}`" if case else rule.name
+        own = given.get(name) or _by_condition(rule, Whole(shape, None), hypers)
+        case = rule.by_name[own]
+        if case.most_rank is not None and len(shape) > case.most_rank:
+            where = f"the case `{own}`" if own else rule.name
             raise ValueError(
                 f"{name} has rank {len(shape)}, and {where} multiplies matrices: it "
-                f"takes rank {most} at most"
+                f"takes rank {case.most_rank} at most"
             )
         found[name] = case
     return found

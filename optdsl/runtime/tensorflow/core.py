@@ -11,13 +11,9 @@ import tensorflow as tf
 
 from optdsl.runtime.tensorflow.cases import chosen
 from optdsl.runtime.tensorflow.evaluation import Aside
+from optdsl.runtime.tensorflow.given import Given
 from optdsl.runtime.tensorflow.groups import Group, hypers_of
-from optdsl.runtime.tensorflow.hypers import (
-    NOBODY_S,
-    Followed,
-    float64,
-    shown_number,
-)
+from optdsl.runtime.tensorflow.hypers import float64
 from optdsl.runtime.tensorflow.naming import Matched, state_names
 from optdsl.runtime.tensorflow.options import Options
 from optdsl.runtime.tensorflow.replicas import (
@@ -43,7 +39,7 @@ from optdsl.runtime.tensorflow.totals import Totals
 from optdsl.runtime.tensorflow.update import Update
 
 
-class Core:
+class Core(Given):
     """Hyperparameters, named state and compiled steps of one optimizer."""
 
     def __init__(self, rule: Rule, iterations: tf.Variable) -> None:
@@ -76,57 +72,6 @@ class Core:
         if self.states:
             raise TypeError("state cannot be pickled: save it in a tf.train.Checkpoint")
         return super().__getstate__()
-
-    # --- hyperparameters ------------------------------------------------------------
-
-    def hyper(self, name: str) -> Any:
-        """A hyperparameter as it was given; while a graph is traced, its variable."""
-        if isinstance(given := self.schedules.get(name), Followed):
-            return given.variable
-        if given is not None:
-            return given
-        if name not in self.saved.by_name:
-            raise AttributeError(name)
-        variable = self.saved.by_name[name]
-        return shown_number(variable) if tf.executing_eagerly() else variable
-
-    def given(self, name: str) -> Any:
-        """A hyperparameter as it is kept: as it was given, or the number's variable."""
-        return self.schedules.get(name, self.saved.by_name.get(name))
-
-    def set_hyper(self, name: str, value: Any) -> None:
-        """Puts a number into a variable; keeps a schedule or callable as it is."""
-        old = self.schedules.get(name)
-        if isinstance(old, Followed) and not callable(value) and value is not NOBODY_S:
-            old.assign(value)
-            return
-        self.check_kind(name, old, value)
-        if callable(value):
-            self.schedules[name] = value
-            return
-        self.schedules.pop(name, None)
-        if name in self.saved.by_name:
-            self.saved.by_name[name].assign(float64(value))
-            return
-        self.saved.by_name[name] = tf.Variable(
-            value,
-            dtype=tf.float64,
-            trainable=False,
-            name=name,
-            aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA,
-        )
-
-    def check_kind(self, name: str, old: Any, new: Any) -> None:
-        """Refuses a schedule or callable that compiled functions would not notice.
-
-        Raises:
-            RuntimeError: the optimizer is part of a compiled function.
-        """
-        if self.traced and (callable(old) or callable(new)):
-            raise RuntimeError(
-                f"a compiled function contains {name} as it was: make a new optimizer "
-                "to change from or to a schedule or callable"
-            )
 
     # --- state ----------------------------------------------------------------------
 
@@ -166,18 +111,9 @@ class Core:
         new = [each for each in variables if tf_variable(each).ref() not in self.places]
         named = dict(zip(state_names(new, self._taken()), new, strict=True))
         params = {name: tf_variable(each) for name, each in named.items()}
-        for name, param in params.items():
-            if not param.dtype.is_floating:
-                raise ValueError(
-                    f"{name} has dtype {param.dtype.name}; "
-                    "only real floating-point variables can be updated"
-                )
-        names = [*params, *self._known(refs)]
-        patterns, own = options["cases"], self._hypers(Group(), given)
-        cases = {
-            name: self.rule.by_name[case]
-            for name, case in chosen(self.rule, params, names, own, patterns).items()
-        }
+        check_dtypes(params)
+        own, old = self._hypers(Group(), given), self._known(refs)
+        cases = chosen(self.rule, params, old, own, options["cases"])
         initial = self.initial | {
             name: partial(initial_values, cases[name], param, hypers, options)
             for name, param in params.items()
@@ -418,6 +354,30 @@ class Core:
         """What losses are added up in, where gradients accumulate."""
         loss_sum = self.saved.by_name.get(LOSS_SUM)
         return None if loss_sum is None else local(loss_sum)[replica]
+
+
+def check_dtypes(params: dict[str, tf.Variable]) -> None:
+    """Refuses variables that are not real floating-point ones.
+
+    Raises:
+        ValueError: there is one.
+    """
+    for name, param in params.items():
+        if not param.dtype.is_floating:
+            raise ValueError(
+                f"{name} has dtype {param.dtype.name}; "
+                "only real floating-point variables can be updated"
+            )
+
+
+def _check_dtypes(params: dict[str, tf.Variable]) -> None:
+    """Refuses variables that no rule can update."""
+    for name, param in params.items():
+        if not param.dtype.is_floating:
+            raise ValueError(
+                f"{name} has dtype {param.dtype.name}; "
+                "only real floating-point variables can be updated"
+            )
 
 
 def _described(value: Any) -> str:

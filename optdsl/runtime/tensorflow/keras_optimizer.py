@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import warnings
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar, cast
 
@@ -20,8 +18,8 @@ from optdsl.runtime.tensorflow.groups import (
 )
 from optdsl.runtime.tensorflow.hypers import Followed, NoRate
 from optdsl.runtime.tensorflow.identity import register
+from optdsl.runtime.tensorflow.keras_files import KerasFiles
 from optdsl.runtime.tensorflow.losses import Handed, Minimizing, with_loss
-from optdsl.runtime.tensorflow.naming import listed
 from optdsl.runtime.tensorflow.options import (
     OPTIONS,
     Options,
@@ -40,7 +38,6 @@ from optdsl.runtime.tensorflow.replicas import (
 )
 from optdsl.runtime.tensorflow.rows import as_gradient
 from optdsl.runtime.tensorflow.rule import Rule
-from optdsl.runtime.tensorflow.saving import Found, described
 
 KerasClass = TypeVar("KerasClass", bound="type[KerasOptimizer]")
 
@@ -64,7 +61,7 @@ def keras_class(rule: Rule) -> Callable[[KerasClass], KerasClass]:
 
 
 @with_settings
-class KerasOptimizer(Evaluating, Minimizing, keras.optimizers.Optimizer):
+class KerasOptimizer(KerasFiles, Evaluating, Minimizing, keras.optimizers.Optimizer):
     """A rule as a Keras optimizer.
 
     Args:
@@ -367,49 +364,6 @@ class KerasOptimizer(Evaluating, Minimizing, keras.optimizers.Optimizer):
             for name, value in config.items()
         }
         return cls(**arguments)
-
-    def save_own_variables(self, store: Any) -> None:
-        """Writes the state to a Keras file, with its layout.
-
-        With evaluation weights from `EvaluationWeights`, it writes nothing.
-
-        Raises:
-            RuntimeError: the variables hold their evaluation weights otherwise.
-        """
-        if self._core.aside is not None and self._core.aside.leaves_state_out():
-            return
-        layout, values = self._saved.values()
-        text = json.dumps([json.dumps(layout), list(values)])
-        store["layout"] = tf.io.decode_raw(text, tf.uint8).numpy()
-        for index, value in enumerate(values.values()):
-            store[str(index)] = value
-
-    def load_own_variables(self, store: Any) -> None:
-        """Reads the state from a Keras file by name; waits for `build` where necessary.
-
-        Raises:
-            ValueError: the state is another rule's, or other variables', or damaged;
-                then nothing has changed.
-        """
-        keys = set(store.keys())
-        if not keys:
-            warnings.warn(f"the file holds no state for {self.name}", stacklevel=2)
-            if self._core.aside is not None:
-                self._core.aside.forget()
-            return
-        if "layout" not in keys:
-            raise ValueError(
-                f"the state in the file was not saved by {self._rule.name}"
-            )
-        layout, names = described(keras.ops.convert_to_numpy(store["layout"]))
-        places = {name: str(index) for index, name in enumerate(names)}
-        there = [name for name in places if places[name] in keys]
-        kept = layout["state"] or {}
-        if missing := [name for name in {**places, **kept} if name not in there]:
-            raise ValueError(f"the file is damaged: it lacks {listed(missing)}")
-        read = keras.ops.convert_to_numpy
-        values = {name: read(store[place]) for name, place in places.items()}
-        self._saved.take(Found(layout, values, {}))
 
     def _trackable_children(
         self,

@@ -21,7 +21,7 @@ from optdsl.runtime.tensorflow.rows import (
 )
 from optdsl.runtime.tensorflow.rule import Known
 from optdsl.runtime.tensorflow.state import State, accumulate, compute_dtype
-from optdsl.runtime.tensorflow.totals import Totals, completed
+from optdsl.runtime.tensorflow.totals import Totals, with_sums
 from optdsl.runtime.tensorflow.update import Shared, Update, dense_of, once, rows_of
 
 
@@ -49,9 +49,9 @@ class Step:
         self.update = update
         self.decays = not self.rule.owns_weight_decay and decays(update.options)
         self.marker = marker  # of evaluation weights, where the rule has such
+        self.loss_sum = loss_sum  # of a rule that reads it, where gradients accumulate
         self.totals = totals  # where the rule sees other variables
         self.globals = globals_
-        self.loss_sum = loss_sum  # of a rule that reads it, where gradients accumulate
         self.function = tf.function(self._run, autograph=False, reduce_retracing=True)
         self.known: dict[tuple[tf.DType, ...], Any] = {}  # traces, by dtypes
 
@@ -221,7 +221,7 @@ class Step:
                 )
             now = self._shared(measure.scalars, t, given, clip, known)
             found = totals.of(phase, pairs, now)
-            known = known._replace(sums=completed(known.sums, found))
+            known = known._replace(sums=with_sums(known.sums, found))
         if rule.new_globals is None:
             return known
         new = self._once(rule.new_globals, t, Group(), given, known)

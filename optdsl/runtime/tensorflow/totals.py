@@ -135,7 +135,7 @@ class Totals:
         return tf.nest.map_structure(counted, sums)
 
 
-def completed(sums: Any, found: Any) -> Any:
+def with_sums(sums: Any, found: Any) -> Any:
     """Sums, with those that were found now."""
     pairs = zip(sums, found, strict=True)
     return type(sums)(*(old if new is None else new for old, new in pairs))
