@@ -122,7 +122,7 @@ def _counting(summed: dict[ir.Call, str], idle: Ranges) -> list[str]:
     for duty in idle.program.totals:
         (arg,) = duty.args
         value = idle.at(arg, duty.context)
-        tensor = isinstance(idle.program.nodes[arg].type.shape, ir.Tensor)
+        tensor = ir.is_tensor(idle.program.nodes[arg].type.shape)
         if tensor and value.point != 0 and not value.empty:
             found.append(summed[duty.call])
     return found

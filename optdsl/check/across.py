@@ -85,9 +85,6 @@ def faults(case: ir.Case) -> Iterator[Fault]:
         help_ = "leave `eval:` out, or keep the rule to one variable at a time"
         for span, each in (*what, *of_eval):
             yield Fault(span, f"{each} in a rule with `eval:` is not supported yet", help_)
-    elif ir.reads(case.step, ir.Role.LOSS):
-        for span, each in what:
-            yield Fault(span, f"{each} in a rule that reads `loss` is not supported yet", "use one")
     else:
         yield from _inside_of_repeats(case)
 

@@ -91,14 +91,14 @@ RUNTIME = frozenset(
     filled float64 floating_dtype folded get_type_hints given given_values grouped
     hypers_of identity_matrix initial_slots initial_values inside_xla inspect inverse_root
     is_lazy json keras_class known listed listed_pairs listed_variables local made_state
-    matched measured module_class named_by_pattern numbers on_replica one_of
+    matched measured module_class named_by_pattern numbers on_replica once one_of
     orthogonal_factor parsed partial per_variable plain_scalar program_of re read
     read_param real_number reduce_all reduce_any reduce_max reduce_mean reduce_min
-    reduce_norm reduce_sum reduced register rows_of ruled scalars_of scope_for settings
-    shown shown_number sorting started state_names strategy_here switch textwrap
-    tf_variable threading unless_swapped value_of values_now values_of variable_name
-    variables_of warnings whole_number with_loss with_settings with_sums write
-    write_everywhere write_rows written""".split()
+    reduce_norm reduce_sum reduced register rows_of ruled scope_for settings shown
+    shown_number sorting started state_names strategy_here switch textwrap tf_variable
+    threading unless_swapped value_of values_now values_of variable_name variables_of
+    warnings whole_number with_loss with_settings with_sums write write_everywhere
+    write_rows written""".split()
 )
 """Names at the top of a standalone file, which a class must not hide; a test checks the list."""
 

@@ -132,7 +132,7 @@ def _total(call: ir.Call, frames: Sequence[Frame]) -> Bounded:
     sums = [exact(0.0)]
     for frame in frames:
         value = _cast(_evaluate(arg, frame), arg.type, frame.form)
-        if isinstance(arg.type.shape, ir.Tensor):
+        if ir.is_tensor(arg.type.shape):
             value = _reduction(ir.Call("sum", (arg,), None, arg.type, arg.span), value, frame.form)
         assert isinstance(value, Bounded)
         sums.append(value)

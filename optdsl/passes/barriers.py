@@ -30,13 +30,13 @@ from optdsl.ir import (
     Role,
     Set,
     Stmt,
-    Tensor,
     Type,
 )
 from optdsl.ops import OPS
 from optdsl.passes.naming import claimed, describe
 from optdsl.records import record, replace
 
+_LONGEST = 28  # a name for a total
 _ONE = Type(Kind.REAL, PerVariable())
 _SAME = Type(Kind.REAL, PerStep())
 
@@ -121,8 +121,8 @@ def _block(body: tuple[Stmt, ...], point: _Point, work: _Work) -> tuple[Stmt, ..
             case Set(target, value, _, span) if target in work.globals:
                 value = _value(value, equation, point, work, done)
                 name = work.named(target)
-                floor = work.floors.get(target, 0)
-                work.levels[name] = max(_level(value, point, work), floor)
+                known = (work.levels.get(name, 0), work.floors.get(target, 0))
+                work.levels[name] = max(_level(value, point, work), *known)
                 point.given.add(target)
                 done.append(Let(name, value, equation, span))
             case Set(target, value):
@@ -197,7 +197,7 @@ def _value(expr: Expr, equation: str, point: _Point, work: _Work, before: list[S
         match part:
             case Call(op, (arg,)) if OPS[op].totals:
                 arg = ir.rewrite(arg, shared)
-                name = claimed(f"total_{describe(arg)}", work.taken)
+                name = claimed(_named(arg), work.taken)
                 own = equation if len(before) == first else ""
                 statement = Let(name, part, own, part.span)
                 return _add_sum(name, arg, statement, point, work, before)
@@ -213,11 +213,17 @@ def _value(expr: Expr, equation: str, point: _Point, work: _Work, before: list[S
     return ir.rewrite(expr, shared)
 
 
+def _named(arg: Expr) -> str:
+    """A name for the total of something."""
+    name = f"total_{describe(arg)}"
+    return name if len(name) <= _LONGEST else "total_value"
+
+
 def _add_sum(
     name: str, arg: Expr, statement: Let, point: _Point, work: _Work, before: list[Stmt]
 ) -> Ref:
     """Adds the sum over one variable, and gives what stands for that over all."""
-    own = Call("sum", (arg,), None, _ONE, arg.span) if isinstance(arg.type.shape, Tensor) else arg
+    own = Call("sum", (arg,), None, _ONE, arg.span) if ir.is_tensor(arg.type.shape) else arg
     work.totals[name] = work.levels[name] = _level(arg, point, work) + 1
     work.calls[name] = statement.value
     before.append(replace(statement, value=own))

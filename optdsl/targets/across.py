@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from optdsl.ir import Case, Hyper
+from optdsl import ir
+from optdsl.ir import Case, Hyper, Role
 from optdsl.passes.lowering import Lowered
 from optdsl.passes.phases import Measure, Phases
 from optdsl.targets import Target
@@ -29,6 +30,7 @@ class MeasureView(NamedTuple):
     scalars: str
     measure: str
     sees_whole: bool
+    globals_head: str
     globals: str
 
 
@@ -39,7 +41,9 @@ class Across(NamedTuple):
     sum_fields: tuple[Field, ...]
     global_fields: tuple[Field, ...]
     initial: str
+    globals_head: str
     globals: str
+    scalars_head: str
 
 
 class Printed(NamedTuple):
@@ -70,6 +74,12 @@ def across(
     before = {name: text for name, text in spelled.items() if name not in phases.new.values()}
     bodies: list[Document] = []
 
+    def head(name: str, result: str) -> str:
+        given = ["t: tf.Tensor", "hyper: _Hypers", f"known: {rt}Known"]
+        if ir.reads(case.step, Role.LOSS):
+            given.insert(2, "loss: tf.Tensor")
+        return layout(bracketed(f"def {name}(", given, f") -> {result}:"), WIDTH)
+
     def body(of: Callable[[Source], list[Document]], part: Lowered) -> str:
         given = before if of is new_globals else spelled
         document = lines(of(Source(case, hypers, part, target, rt, given)))
@@ -79,13 +89,15 @@ def across(
     def measured(index: int, one: Measure) -> MeasureView:
         source = Source(case, hypers, one.step, target, rt, spelled)
         number = str(index) if len(phases.measures) > 1 else ""
+        suffix = f"_{number}" if number else ""
         return MeasureView(
             number,
-            _head(number, rt),
+            head(f"_measure_scalars{suffix}", f"_MeasureScalars{number}"),
             scalar_fields(one.step, target),
             body(lambda source: scalars(source, f"_MeasureScalars{number}"), one.step),
             body(lambda source: measure(source, one.totals), one.step),
             source.sees_whole,
+            head(f"_globals{suffix}", "_Globals"),
             body(new_globals, one.globals) if one.globals else "",
         )
 
@@ -96,17 +108,11 @@ def across(
         tuple(field(name, sum_, "") for each in phases.measures for name in each.totals),
         tuple(field(slot.name, "Any", slot.doc) for slot in case.global_slots),
         body(initial_globals, phases.last) if phases.globals else "",
+        head("_globals", "_Globals"),
         body(new_globals, phases.globals) if phases.globals else "",
+        head("_scalars", "_Scalars"),
     )
     return Printed(view, tuple(_record(view, rt)), tuple(bodies))
-
-
-def _head(number: str, rt: str) -> str:
-    """The first lines of the function that computes a phase's scalars."""
-    name = f"_measure_scalars_{number}" if number else "_measure_scalars"
-    given = ("t: tf.Tensor", "hyper: _Hypers", f"known: {rt}Known")
-    head = bracketed(f"def {name}(", given, f") -> _MeasureScalars{number}:")
-    return layout(head, WIDTH)
 
 
 def _record(view: Across, rt: str) -> list[Document]:

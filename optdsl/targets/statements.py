@@ -264,7 +264,7 @@ def _tensor_if(statement: If, writer: Writer, depth: int) -> list[Document]:
         body = _branch_body(statement, branch, results, writer, depth + 1)
         documents += [(head, _nested(body)), ""]
     branches = [f"lambda: {label}({', '.join(own)})" for label in labels]
-    opening = f"{', '.join(results)} = {writer.here.target.branch}("
+    opening = (_listed(results), f" = {writer.here.target.branch}(")
     chosen = _nested([(each, ",") for each in (condition, *branches)])
     return [*documents, (opening, chosen, NEWLINE, ")")]
 
@@ -298,11 +298,15 @@ def _assigns(statement: Stmt, name: str, writer: Writer) -> bool:
 
 def returned(values: Sequence[Document]) -> Document:
     """`return a, b`, in parentheses where that does not fit into one line."""
+    return ("return ", _listed(values))
+
+
+def _listed(values: Sequence[Document]) -> Document:
+    """`a, b`, in parentheses where that does not fit into one line."""
     if len(values) == 1:
-        return ("return ", values[0])
+        return values[0]
     items = joined((",", Line()), values)
-    opened = (IfBroken("("), Nest((SOFT, items)), IfBroken(","), SOFT, IfBroken(")"))
-    return Group(("return ", *opened))
+    return Group((IfBroken("("), Nest((SOFT, items)), IfBroken(","), SOFT, IfBroken(")")))
 
 
 def _joined(name: str, type_: Type, branch: tuple[Stmt, ...], writer: Writer) -> Document | None:

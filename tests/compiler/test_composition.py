@@ -265,6 +265,22 @@ def test_a_rule_without_a_rate(tmp_path: Path) -> None:
     assert "reads `learning_rate`, which `Free` does not have" in said(optdsl.compile(path))
 
 
+def test_totals_in_a_wrapper(tmp_path: Path) -> None:
+    """They go with a rule of one case, and no other; nobody is let through to the generator."""
+    norm = "max(global_norm(grad), 1)"
+    clip = f"wrapper Clip:\n    step:\n        grad <- grad / {norm}\n        inner\n"
+    parts = "optimizer Parts:\n" + "".join(
+        f"    case {case}:\n        step:\n            param <- param - grad\n"
+        for case in ("matrix if rank == 2", "rest")
+    )
+    plain = files(tmp_path, clip=clip, parts=parts, whole="optimizer X = clip(adam)\n")
+    assert optdsl.compile(plain).ok, said(optdsl.compile(plain))
+    path = files(tmp_path, whole="optimizer X = clip(parts)\n")
+    assert "a sum over all variables in a rule with cases is not supported" in said(
+        optdsl.compile(path)
+    )
+
+
 def test_a_fault_in_a_part_is_shown_where_it_is(tmp_path: Path) -> None:
     broken = "optimizer Broken:\n    step:\n        param <- param - lr * grad\n"
     path = files(tmp_path, broken=broken, whole="optimizer X = lookahead(broken)\n")

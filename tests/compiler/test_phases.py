@@ -64,11 +64,13 @@ def test_there_are_as_few_as_can_be(lines: list[str], expected: list[tuple[str, 
     assert measured(*lines) == expected
 
 
-def test_a_slot_that_two_branches_give_is_known_when_both_are() -> None:
+@pytest.mark.parametrize("is_first", [True, False])
+def test_a_slot_that_two_branches_give_is_known_when_both_are(is_first: bool) -> None:
     """The branch that is known early waits, so that what reads the slot in it does, too."""
-    lines = ["a = total(grad)", "when t > 1:", "    d <- a", "    x = total(d * m)"]
-    lines += ["otherwise:", "    d <- total(a * grad)", "    x = 0.0", "param <- x * d * m"]
-    assert [len(totals) for totals in measured(*lines)] == [1, 1, 1]
+    early, late = ["    d <- a", "    x = total(d * m)"], ["    d <- total(a * m)", "    x = 0.0"]
+    first, second = (early, late) if is_first else (late, early)
+    lines = ["a = total(grad)", "when t > 1:", *first, "otherwise:", *second]
+    assert [len(totals) for totals in measured(*lines, "param <- x * d * m")] == [1, 1, 1]
 
 
 def test_a_phase_computes_what_it_adds_up_and_nothing_else() -> None:

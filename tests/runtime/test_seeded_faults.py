@@ -104,6 +104,8 @@ def assert_caught(spec: str, right: str) -> None:
         ("adam", "tf.square(grad)", "tf.abs(grad)"),
         ("amsgrad_clipped", "tf.clip_by_value(grad, s.minus_clip_value, s.clip_value)", "grad"),
         ("adam", "s.one_minus_beta_2 *", "s.beta_2 *"),
+        ("avagrad", "zip(self.globals, known.new,", "zip(self.globals, known.old,"),
+        ("avagrad", "s.epsilon\n    # precision", "s.epsilon + param\n    # precision"),
     ],
 )
 def test_a_line_that_is_generated_wrongly(spec: str, right: str, wrong: str) -> None:
@@ -112,7 +114,7 @@ def test_a_line_that_is_generated_wrongly(spec: str, right: str, wrong: str) -> 
     assert not agrees(spec, source.replace(right, wrong))
 
 
-@pytest.mark.parametrize("spec", ["adagrad", "adam", "novograd", "rowwise_adagrad"])
+@pytest.mark.parametrize("spec", ["adagrad", "adam", "novograd", "avagrad", "rowwise_adagrad"])
 def test_without_a_fault(spec: str) -> None:
     assert agrees(spec, source_of(spec))
 

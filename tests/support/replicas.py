@@ -119,6 +119,8 @@ def training(kind: str) -> None:
         "dense": ("amsgrad", False, {}),
         "sparse, exact": ("adagrad", True, {}),
         "sparse, lazy": ("lazy_adam", True, {}),
+        "sums": ("prodigy", False, {}),
+        "sums, lazy": ("prodigy", True, {"sparse_mode": "lazy"}),
         "every option": ("lazy_adam", True, OPTIONS),
         "evaluated": ("schedule_free_adamw", False, {}),
     }

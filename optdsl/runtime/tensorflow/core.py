@@ -10,8 +10,8 @@ from typing import Any
 import tensorflow as tf
 
 from optdsl.runtime.tensorflow.cases import chosen
+from optdsl.runtime.tensorflow.construction import Given
 from optdsl.runtime.tensorflow.evaluation import Aside
-from optdsl.runtime.tensorflow.given import Given
 from optdsl.runtime.tensorflow.groups import Group, hypers_of
 from optdsl.runtime.tensorflow.hypers import float64
 from optdsl.runtime.tensorflow.naming import Matched, state_names

@@ -15,7 +15,7 @@ from optdsl.runtime.tensorflow.replicas import write_everywhere
 from optdsl.runtime.tensorflow.rows import inside_xla
 from optdsl.runtime.tensorflow.rule import Rule, Whole
 from optdsl.runtime.tensorflow.state import State, compute_dtype, read_param
-from optdsl.runtime.tensorflow.update import TOGETHER, Shared, alike, scalars_of
+from optdsl.runtime.tensorflow.update import TOGETHER, Shared, alike, once
 
 _TRAINING, _EVALUATION, _REFUSED = 0, 1, 2
 
@@ -96,7 +96,9 @@ class Aside:
         groups = {state.group for state in core.states}
         shared = {
             group: Shared(
-                scalars_of(core.rule, t, core.fixed, group, given), None, None
+                once(core.rule.scalars, core.rule, t, core.fixed, group, given),
+                None,
+                None,
             )
             for group in groups
         }

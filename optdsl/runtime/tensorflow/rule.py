@@ -93,8 +93,8 @@ class Rule:
         initial_globals: hypers to these slots before the first step.
         new_globals: `(t, hypers, known)` to the same after a step.
 
-    Where there are sums, or such slots, `scalars` takes what is `Known`, too, and there
-    are no cases.
+    Where there are sums, or such slots, all that takes hypers in a step takes what is
+    `Known`, too, after the loss if it takes that; and there are no cases.
 
     Raises:
         ImportError: the file was generated for another runtime.

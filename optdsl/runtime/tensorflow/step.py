@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from optdsl.runtime.tensorflow.cases import is_lazy
 from optdsl.runtime.tensorflow.evaluation import unless_swapped
-from optdsl.runtime.tensorflow.groups import Group, decays, hypers_of, values_of
+from optdsl.runtime.tensorflow.groups import Group, decays, values_of
 from optdsl.runtime.tensorflow.replicas import write
 from optdsl.runtime.tensorflow.rows import (
     check_gradient,
@@ -22,7 +22,7 @@ from optdsl.runtime.tensorflow.rows import (
 from optdsl.runtime.tensorflow.rule import Known
 from optdsl.runtime.tensorflow.state import State, accumulate, compute_dtype
 from optdsl.runtime.tensorflow.totals import Totals, with_sums
-from optdsl.runtime.tensorflow.update import Shared, Update, dense_of, rows_of
+from optdsl.runtime.tensorflow.update import Shared, Update, dense_of, once, rows_of
 
 
 class Step:
@@ -207,8 +207,7 @@ class Step:
 
         What is there once for all variables has the optimizer's own hyperparameters.
         """
-        rule, own = self.rule, hypers_of(self.rule, self.fixed, Group(), given)
-        old = sums = None
+        rule, old, sums = self.rule, None, None
         if rule.global_slots is not None:
             old = rule.global_slots(*(read(variable) for variable in self.globals))
         if rule.sums is not None:
@@ -217,14 +216,16 @@ class Step:
         known = Known(old, sums, old)
         for phase, measure in enumerate(rule.measures):
             if measure.new_globals is not None:
-                known = known._replace(new=measure.new_globals(t, own, known))
+                known = known._replace(
+                    new=self._once(measure.new_globals, t, Group(), given, known)
+                )
             now = self._shared(measure.scalars, t, given, clip, known)
             found = totals.of(phase, pairs, now)
             known = known._replace(sums=with_sums(known.sums, found))
         if rule.new_globals is None:
             return known
-        new = totals.kept(pairs, old, rule.new_globals(t, own, known))
-        return known._replace(new=new)
+        new = self._once(rule.new_globals, t, Group(), given, known)
+        return known._replace(new=totals.kept(pairs, old, new))
 
     def _clip(self, grads: list[Any]) -> tf.Tensor | None:
         """What brings all gradients down to `global_clipnorm`."""
@@ -243,17 +244,25 @@ class Step:
         known: Known | None,
     ) -> dict[Group, Shared]:
         """Computes once what all variables of a group need in a phase."""
-        beyond = () if known is None else (known,)
-        beyond += (given["loss"],) if self.rule.reads_loss else ()
 
         def of(group: Group) -> Shared:
-            hypers = hypers_of(self.rule, self.fixed, group, given)
             decay = None
             if self.decays:
                 values = values_of(group, given)
                 rate = values.get("learning_rate", tf.constant(1, tf.float64))
                 decay = values["weight_decay"] * rate
-            return Shared(scalars(t, hypers, *beyond), decay, clip)
+            return Shared(self._once(scalars, t, group, given, known), decay, clip)
 
         groups = dict.fromkeys(state.group for state in self.updated)
         return {group: of(group) for group in groups}
+
+    def _once(
+        self,
+        function: Callable[..., Any],
+        t: tf.Tensor,
+        group: Group,
+        given: dict[str, tf.Tensor],
+        known: Known | None,
+    ) -> Any:
+        """What a function of the rule gives for all variables of a group."""
+        return once(function, self.rule, t, self.fixed, group, given, known)

@@ -12,7 +12,7 @@ from optdsl.runtime.tensorflow.groups import Group, hypers_of
 from optdsl.runtime.tensorflow.options import Options
 from optdsl.runtime.tensorflow.replicas import write
 from optdsl.runtime.tensorflow.rows import Rows, as_column, read, write_rows
-from optdsl.runtime.tensorflow.rule import Case, Rule, Whole
+from optdsl.runtime.tensorflow.rule import Case, Known, Rule, Whole
 from optdsl.runtime.tensorflow.state import State, read_param, written
 
 TOGETHER = 8
@@ -43,20 +43,23 @@ class Shared(NamedTuple):
         return shared
 
 
-def scalars_of(
+def once(
+    function: Callable[..., Any],
     rule: Rule,
     t: tf.Tensor,
     fixed: dict[str, Any],
     group: Group,
     given: dict[str, tf.Tensor],
+    known: Known | None = None,
 ) -> Any:
-    """What a rule computes once for the variables of a group.
+    """What a function of a rule gives once for the variables of a group.
 
     Evaluation weights have no loss, and use nothing that reads it.
     """
     none = tf.zeros([], tf.float64)
-    loss = [given.get("loss", none)] if rule.reads_loss else []
-    return rule.scalars(t, hypers_of(rule, fixed, group, given), *loss)
+    more = [given.get("loss", none)] if rule.reads_loss else []
+    beyond = [] if known is None else [known]
+    return function(t, hypers_of(rule, fixed, group, given), *more, *beyond)
 
 
 class Update:
