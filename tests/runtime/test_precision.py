@@ -212,4 +212,5 @@ def test_every_slot_of_the_library_is_in_the_compute_dtype() -> None:
         (state,) = built._core.states
         assert {slot.dtype.name for slot in state.slots} <= {"float32"}
         case = Reference(optimizer(spec)).case_of(tuple(state.param.shape))
-        assert len(state.slots) == len(case.slots)
+        assert len(state.slots) == len(case.own_slots)
+        assert {slot.dtype.name for slot in built._core.globals} <= {"float64"}

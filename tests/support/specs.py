@@ -16,8 +16,8 @@ OF_PEERS = frozenset(
     schedule_free_adamw shampoo sm3 soap swa_sgd""".split()
 )
 """The rules that are held against values of a package that others wrote."""
-ONE_OF_A_KIND = frozenset({"prodigy", "schedule_free_adamw"})
-"""Those of them that have what no other rule has, and are tried in every way as well."""
+ONE_OF_A_KIND = frozenset({"prodigy"})
+"""Of them what no other rule has: sums over all variables; tried in every way as well."""
 SPECS = tuple(sorted({path.stem for path in FOLDER.glob("*.opt")} - (OF_PEERS - ONE_OF_A_KIND)))
 """The rules that are tried in every way, which takes XLA a minute for each."""
 
