@@ -199,8 +199,9 @@ def compile_source(source: SourceFile) -> Compiled:
     reading = parse.read(source)
     spec, diagnostics = reading.spec, reading.found
     if spec is None:
-        if reading.rest is not None:
-            diagnostics += _beyond_doubt(source, reading.doubtful, check.check(reading.rest)[1])
+        rest = reading.rest
+        if rest is not None and rest.composed is None and not rest.wrapper:
+            diagnostics += _beyond_doubt(source, reading.doubtful, check.check(rest)[1])
         return Compiled(source, None, None, ordered(diagnostics))
     allowed, wrong = allowances.read(source, spec.comments)
     if spec.composed is not None or spec.wrapper:

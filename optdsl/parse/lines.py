@@ -181,6 +181,8 @@ class Reader:
 
     def _feed(self, tokens: tuple[Token, ...], follows: bool) -> bool:
         for index, token in enumerate((*tokens, _NEWLINE)):
+            if token is _NEWLINE and follows and tokens[0].type == "OPTIMIZER":
+                self._colon_of_a_composition(tokens[-1])
             try:
                 self.session.feed_token(token)
             except UnexpectedToken:
@@ -193,6 +195,13 @@ class Reader:
                     return True
                 return False
         return True
+
+    def _colon_of_a_composition(self, last: Token) -> None:
+        """Complains where a composition with a block has no colon, and adds it."""
+        ask: Callable[[], set[str]] = self.session.accepts
+        if last.type != "COLON" and {"COLON", "_NEWLINE"} <= ask():
+            self.found.append(mistakes.no_colon(last))
+            self.session.feed_token(Token("COLON", ":"))
 
     def _try_one_of(self, candidates: Iterable[tuple[Token, ...]]) -> bool:
         mark = self._mark()

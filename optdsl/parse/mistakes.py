@@ -22,6 +22,12 @@ def only_docstring(header: Line) -> Diagnostic:
     return error("syntax", "the optimizer has no `step:`", _extent(header.tokens), _ADD_STEP)
 
 
+def no_colon(last: Token) -> Diagnostic:
+    """A composition is followed by a block."""
+    message = "expected `:` after the composition: an indented block follows"
+    return error("syntax", message, span_of(last), "write `optimizer Name = wrapper(rule):`")
+
+
 def no_block(header: Line) -> Diagnostic:
     """Nothing is indented under a line that ends in `:`."""
     message = f"an indented block is missing under `{header.tokens[0]}`"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import assert_never
 
 from optdsl.ir import Call, Const, Expr, Old, Ref
@@ -33,7 +34,7 @@ def _described(expr: Expr) -> str:
             text = {"0": "zero", "1": "one", "2": "two"}.get(f"{value:g}", f"{value:g}")
             return "".join(c if c.isalnum() else "_" for c in text)
         case Ref(name) | Old(name):
-            return name
+            return re.sub(r"\W+", "_", name).strip("_")  # `length(-1)`
         case Call(op, args):
             parts = [_described(arg) for arg in args]
             word = OPS[op].word

@@ -38,7 +38,6 @@ from optdsl.targets.statements import (
     assignment,
     block,
     comment,
-    opened,
     value,
     writer,
 )
@@ -208,7 +207,7 @@ def update(source: Source) -> list[Document]:
     slots = [names[slot.name] for slot in case.own_slots]
     documents = [*_unpacked(source, slots), *_of_variable(source, names)]
     kept = bracketed(f"{source.slots_class}(", slots, ")")
-    return [*opened(documents), ("return param, ", kept)]
+    return [*documents, ("return param, ", kept)]
 
 
 def measure(source: Source, totals: Sequence[str]) -> list[Document]:
@@ -223,7 +222,7 @@ def measure(source: Source, totals: Sequence[str]) -> list[Document]:
     documents: list[Document] = [f"{names[name]} = slots.{name}" for name in slots]
     documents += _of_variable(source, names)
     sums = [f"{name}={names[name]}" for name in totals]
-    return [*opened(documents), ("return ", call("_Sums", *sums))]
+    return [*documents, ("return ", call("_Sums", *sums))]
 
 
 def _of_variable(source: Source, names: dict[str, str]) -> list[Document]:
@@ -281,7 +280,7 @@ def evaluation(source: Source) -> list[Document]:
         documents += assignment(f"{names[named.name]} = ", named.value, writes, 1)
     ends = isinstance(lowered.evaluation[-1], ir.Set) if lowered.evaluation else False
     documents += block(lowered.evaluation, writes, 1, "param" if ends else None)
-    return opened(documents) if ends else [*opened(documents), "return param"]
+    return documents if ends else [*documents, "return param"]
 
 
 def _all_parts(lowered: Lowered) -> list[Expr]:

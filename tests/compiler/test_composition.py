@@ -224,6 +224,11 @@ MISTAKES = [
     ("optimizer X = lookahead(adam):\n    hyper beta_1 = 0.5 in [0, 1)\n", "nothing else", "alone"),
     ("optimizer X = lookahead(adam):\n    slot m\n", "has only lines `hyper", "`wrapper` of your"),
     ("optimizer X = lookahead(adam\n", "", ""),
+    (
+        "optimizer X = lookahead(adam)\n    fix beta_1 = 0.5\n",
+        "an indented block follows",
+        "wrapper(rule):",
+    ),
     ("wrapper W:\n    step:\n        param <- param\n", "it has no `inner`", "add a line `inner`"),
     ("wrapper W:\n    sparse lazy\n    step:\n        inner\n", "no `sparse` line", "remove"),
     ("wrapper W:\n    step:\n        inner\n        inner\n", "`inner` is there already", "keep"),
