@@ -46,9 +46,10 @@ def test_reserved_names_are_those_of_the_real_classes() -> None:
 
 def test_reserved_class_names_are_those_of_a_standalone_file() -> None:
     """Every class, function, constant and import at its top, but for what every file has."""
-    source = optdsl.compile("adafactor_lite").source(standalone=True)
+    specs = ("adafactor_lite", "schedule_free_adamw")
+    sources = [optdsl.compile(spec).source(standalone=True) for spec in specs]
     found: set[str] = set()
-    for node in ast.parse(source).body:
+    for node in (node for source in sources for node in ast.parse(source).body):
         match node:
             case ast.ClassDef(name=name) | ast.FunctionDef(name=name):
                 found.add(name)
@@ -56,7 +57,8 @@ def test_reserved_class_names_are_those_of_a_standalone_file() -> None:
                 found.add(name)
             case ast.Import(names=names) | ast.ImportFrom(names=names):
                 found |= {one.asname or one.name for one in names}
-    own = {"AdafactorLite", "AdafactorLiteModule"}
+    rules = ("AdafactorLite", "ScheduleFreeAdamW")
+    own = {*rules, *(f"{rule}Module" for rule in rules)}
     found = {name for name in found - own if not name.startswith("_")}
     assert found - check_names.MODULES <= check_names.RUNTIME
     assert found >= check_names.RUNTIME
