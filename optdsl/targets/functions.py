@@ -261,7 +261,8 @@ def update(source: Source) -> list[Document]:
 
 def evaluation(source: Source) -> list[Document]:
     """The body of the function that gives a variable its value for evaluation."""
-    lowered, names = source.lowered, _names(source)
+    lowered = source.lowered
+    names = _names(source) | {slot.name: f"slots.{slot.name}" for slot in source.case.slots}
     here = Surroundings(
         source.target,
         source.helper_prefix,
@@ -273,14 +274,14 @@ def evaluation(source: Source) -> list[Document]:
         whole=source.sees_whole,
     )
     writes = writer(here, {"param": Type(Kind.REAL, Tensor())})
-    read = {name for expr in ir.expressions(lowered.evaluation) for name in ir.names(expr)}
-    slots = [slot.name for slot in source.case.slots if slot.name in read]
-    documents: list[Document] = [f"{names[name]} = slots.{name}" for name in slots]
+    documents: list[Document] = []
     for named in lowered.evaluation_sizes:
         documents += comment(named.equation)
         documents += assignment(f"{names[named.name]} = ", named.value, writes, 1)
-    documents += block(lowered.evaluation, writes, 1)
-    return [*opened(documents), "return param"]
+    documents = opened([*documents, *block(lowered.evaluation, writes, 1, "param")])
+    last = lowered.evaluation[-1:]
+    returns = any(isinstance(one, ir.Set) for one in last)  # what `block` has made of it
+    return documents if returns else [*documents, "return param"]
 
 
 def _all_parts(lowered: Lowered) -> list[Expr]:
