@@ -77,22 +77,22 @@ MODULES = frozenset(
 
 RUNTIME = frozenset(
     """API AbstractContextManager Annotated Aside Bool Callable Case Contents Core Counter
-    Decimal EarlierName Evaluating Evaluation Fixed Followed Found Fraction Given Group
-    Handed Int Interval Iterable Iterator Kept KerasClass KerasFiles KerasOptimizer Kind
-    Known LOSS_SUM Layout Mapping Matched Measure Minimizing ModuleClass ModuleOptimizer
-    NOBODY_S NamedTuple NoRate NotAcceptedError Number OPTIONS Option Options
-    OptionsWithoutDecay PerVariable Plan Rate Real Renaming Rows Rule Saved Sequence
-    Setting Shared State Step TOGETHER Totals TypeVar TypedDict Unpack Update Values WAYS
-    Whole accepted accumulate alike as_column as_gradient axes bind blank_matrix
-    by_pattern cached_property cast cbrt check_cases check_change check_clips check_dtypes
-    check_gradient check_replica chosen compute_dtype contextlib contextmanager dataclass
-    decays dense_of describe described diagonal_column distinct_rows
-    distinct_rows_of_fixed_size eigenvalues eigenvectors erf evaluated expanded fields
-    filled float64 floating_dtype folded get_type_hints given given_values grouped
-    hypers_of identity_matrix initial_slots initial_values inside_xla inspect inverse_root
-    is_lazy json keras_class known listed listed_pairs listed_variables local made_state
-    matched measured module_class named_by_pattern numbers on_replica once one_of
-    orthogonal_factor parsed partial per_variable plain_scalar program_of re read
+    Decimal EarlierName Evaluating Evaluation EvaluationWeights Fixed Followed Found
+    Fraction Given Group Handed Int Interval Iterable Iterator Kept KerasClass KerasFiles
+    KerasOptimizer Kind Known LOSS_SUM Layout Mapping Matched Measure Minimizing
+    ModuleClass ModuleOptimizer NOBODY_S NamedTuple NoRate NotAcceptedError Number OPTIONS
+    Option Options OptionsWithoutDecay PerVariable Plan Rate Real Renaming Rows Rule Saved
+    Sequence Setting Shared State Step TOGETHER Totals TypeVar TypedDict Unpack Update
+    Values WAYS Whole accepted accumulate alike as_column as_gradient axes bind
+    blank_matrix by_pattern cached_property cast cbrt check_cases check_change check_clips
+    check_dtypes check_gradient check_replica chosen compute_dtype contextlib
+    contextmanager dataclass decays dense_of describe described diagonal_column
+    distinct_rows distinct_rows_of_fixed_size eigenvalues eigenvectors erf evaluated
+    expanded fields filled float64 floating_dtype folded get_type_hints given given_values
+    grouped hypers_of identity_matrix initial_slots initial_values inside_xla inspect
+    inverse_root is_lazy json keras_class known listed listed_pairs listed_variables local
+    made_state matched measured module_class named_by_pattern numbers on_replica once
+    one_of orthogonal_factor parsed partial per_variable plain_scalar program_of re read
     read_param real_number reduce_all reduce_any reduce_max reduce_mean reduce_min
     reduce_norm reduce_sum reduced register rows_of ruled scope_for settings shown
     shown_number sorting started state_names strategy_here switch textwrap tf_variable

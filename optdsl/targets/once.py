@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from optdsl import ir
 from optdsl.ir import Call, Expr, Kind, Ref, Role
 from optdsl.passes.lowering import Named
@@ -27,11 +29,18 @@ def new_globals(source: Source) -> list[Document]:
                 fields.setdefault(name, []).append(slot)
             case _:
                 raise AssertionError(f"a global slot is given {statement}")
-    return _returned(source, "_Globals", fields)
+    given = {slot for slots in fields.values() for slot in slots}
+    kept = [slot.name for slot in source.case.global_slots if slot.name not in given]
+    return _returned(source, "_Globals", fields, [f"{name}=known.old.{name}" for name in kept])
 
 
-def _returned(source: Source, result: str, results: dict[str, list[str]]) -> list[Document]:
-    """Computes scalars and returns a named tuple: for each by name, the fields that it fills."""
+def _returned(
+    source: Source, result: str, results: dict[str, list[str]], rest: Sequence[str] = ()
+) -> list[Document]:
+    """Computes scalars and returns a named tuple: for each by name, the fields that it fills.
+
+    `rest` are the other fields.
+    """
     lowered = source.lowered
     parts = [part for scalar in lowered.scalars for part in ir.parts(scalar.value)]
     given = {hyper.name: f"hyper.{hyper.name}" for hyper in source.hypers}
@@ -59,7 +68,7 @@ def _returned(source: Source, result: str, results: dict[str, list[str]]) -> lis
             documents += before
             fields[own[0]] = (f"{own[0]}=", text)
     ordered = [fields[field] for own in results.values() for field in own]
-    return [*documents, ("return ", call(result, *ordered))]
+    return [*documents, ("return ", call(result, *ordered, *rest))]
 
 
 def _scalar_name(scalar: Named, given: dict[str, str], source: Source) -> str:

@@ -48,7 +48,8 @@ def test_reserved_names_are_those_of_the_real_classes() -> None:
 def test_reserved_class_names_are_those_of_a_standalone_file() -> None:
     """Every class, function, constant and import at its top, but for what every file has."""
     text = (FOLDER / "adafactor_lite.opt").read_text().replace("= grad *", "= cbrt(erf(grad)) *")
-    sources = [optdsl.compile(each).source(standalone=True) for each in (text, "soap")]
+    specs = (text, "soap", "schedule_free_adamw")
+    sources = [optdsl.compile(each).source(standalone=True) for each in specs]
     found: set[str] = set()
     for node in (node for source in sources for node in ast.parse(source).body):
         match node:
@@ -58,7 +59,8 @@ def test_reserved_class_names_are_those_of_a_standalone_file() -> None:
                 found.add(name)
             case ast.Import(names=names) | ast.ImportFrom(names=names):
                 found |= {one.asname or one.name for one in names}
-    own = {"AdafactorLite", "AdafactorLiteModule", "SOAP", "SOAPModule"}
+    rules = ("AdafactorLite", "SOAP", "ScheduleFreeAdamW")
+    own = {*rules, *(f"{rule}Module" for rule in rules)}
     found = {name for name in found - own if not name.startswith("_")}
     assert found - check_names.MODULES <= check_names.RUNTIME
     assert found >= check_names.RUNTIME

@@ -120,8 +120,10 @@ def test_micro_batches_have_a_mean(name: str, tmp_path: Path) -> None:
         parts.apply([grads[0]], [other], loss=losses[0])
         path = tf.train.Checkpoint(optimizer=parts).save(str(tmp_path / "between"))
         parts = made(name, gradient_accumulation_steps=2)
-        parts.build([other])
+        if losses[0] == 1:  # restored before there are variables, and after
+            parts.build([other])
         tf.train.Checkpoint(optimizer=parts).restore(path)
+        parts.build([other])
         parts.apply([grads[1]], [other], loss=losses[1])
         np.testing.assert_array_equal(one, other)
         assert float(whole.slots["best"][0]) == float(parts.slots["best"][0])

@@ -33,7 +33,8 @@ def standalone(spec: str) -> ModuleType:
 def trained(source: ModuleType, spec: str, form: str) -> dict[str, Array]:
     """Variables and all state after dense steps and steps on rows."""
     name = optimizer(spec).name + ("Module" if form == "module" else "")
-    trainer = getattr(source, name)(**CHOSEN)
+    averages = not optimizer(spec).cases[0].evaluation  # which have no averages beside them
+    trainer = getattr(source, name)(**{**CHOSEN, "use_ema": averages})
     variables = [start(), start((6, 2), "bfloat16")]
     for seed in range(2):
         dense = [tf.constant(binary((6, 4), seed)), tf.cast(binary((6, 2), seed), "bfloat16")]

@@ -128,9 +128,7 @@ class Core(Given):
             return made
 
         self._make_globals(own, make)
-        sums = self.rule.reads_loss and options["gradient_accumulation_steps"]
-        if sums and LOSS_SUM not in self.saved.by_name:
-            make(LOSS_SUM, tf.zeros([], tf.float64))
+        self._make_loss_sum(options, make)
         for name, param in params.items():
             values = initial[name]()
             group = group_of[param.ref()]
@@ -350,8 +348,16 @@ class Core(Given):
             )
         self.steps[key].run(grads, hypers)
 
+    def _make_loss_sum(
+        self, options: Options, make: Callable[[str, tf.Tensor], tf.Variable]
+    ) -> None:
+        """Makes what losses are added up in, where gradients accumulate."""
+        sums = self.rule.reads_loss and options["gradient_accumulation_steps"]
+        if sums and LOSS_SUM not in self.saved.by_name:
+            make(LOSS_SUM, tf.zeros([], tf.float64))
+
     def _loss_sum(self, replica: int) -> tf.Variable | None:
-        """What losses are added up in, where gradients accumulate."""
+        """The same on one replica, if it was made."""
         loss_sum = self.saved.by_name.get(LOSS_SUM)
         return None if loss_sum is None else local(loss_sum)[replica]
 

@@ -282,8 +282,7 @@ class KerasOptimizer(KerasFiles, Evaluating, Minimizing, keras.optimizers.Optimi
         return super().scale_loss(loss)
 
     def _variables_of_build(self) -> list[Any]:
-        if not self.built:
-            raise ValueError("pass the variables, or call `build` with them first")
+        self._core.indices(None)
         return list(self._trainable_variables)
 
     def _check_variables_are_known(self, variables: Iterable[Any]) -> None:

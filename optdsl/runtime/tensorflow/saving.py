@@ -204,7 +204,8 @@ class Saved(tf.Module):
         values = {name: each.numpy() for name, each in self.by_name.items()}
         if self.pending is None:
             return self.describe(), values
-        waiting = self.pending.layout["state"].keys() & self.pending.values.keys()
+        kept = self.pending.layout["state"].keys() | {LOSS_SUM}
+        waiting = kept & self.pending.values.keys()
         return self.pending.layout, values | {
             name: self.pending.values[name] for name in sorted(waiting)
         }
@@ -297,6 +298,8 @@ class Saved(tf.Module):
         """Writes what was planned, and says what was left out."""
         for name, saved in plan.names.items():
             self._write(name, saved, found)
+        if LOSS_SUM in self.by_name.keys() & found.values.keys():
+            self._write(LOSS_SUM, LOSS_SUM, found)
         self.pending = None
         self.restored(plan.variables)
         own = {} if self.contents is None else self.contents.fixed
