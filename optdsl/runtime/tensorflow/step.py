@@ -10,6 +10,7 @@ import tensorflow as tf
 from optdsl.runtime.tensorflow.cases import is_lazy
 from optdsl.runtime.tensorflow.evaluation import unless_swapped
 from optdsl.runtime.tensorflow.groups import Group, decays, values_of
+from optdsl.runtime.tensorflow.hypers import float64
 from optdsl.runtime.tensorflow.replicas import write
 from optdsl.runtime.tensorflow.rows import (
     check_gradient,
@@ -191,7 +192,7 @@ class Step:
             self.update.rows(grad, state, shared[state.group])
         if known is not None and self.globals:
             for variable, value in zip(self.globals, known.new, strict=True):
-                write(variable, value)
+                write(variable, float64(value))
         if self.options["use_ema"]:
             self.update.averages(self.states, t)
 

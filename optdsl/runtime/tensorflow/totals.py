@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from optdsl.runtime.tensorflow.cases import is_lazy, measured
 from optdsl.runtime.tensorflow.groups import Group
+from optdsl.runtime.tensorflow.hypers import float64
 from optdsl.runtime.tensorflow.rows import Rows, as_column, read
 from optdsl.runtime.tensorflow.rule import Measure, Whole
 from optdsl.runtime.tensorflow.state import State, read_param
@@ -68,7 +69,7 @@ class Totals:
             return new
         some = tf.reduce_any([tf.reduce_any(rows) for rows in touched])
         return tf.nest.map_structure(
-            lambda before, after: tf.where(some, tf.cast(after, tf.float64), before),
+            lambda before, after: tf.where(some, float64(after), before),
             old,
             new,
         )
