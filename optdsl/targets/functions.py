@@ -84,8 +84,8 @@ class Source:
 
     @property
     def reads_first(self) -> bool:
-        """Whether the update asks if it is the variable's first."""
-        return ir.reads(self.lowered.body, Role.FIRST)
+        """Whether the step, or what a total of it adds up, asks if it is the variable's first."""
+        return ir.reads(self.case.step, Role.FIRST)
 
     @property
     def reads_loss(self) -> bool:

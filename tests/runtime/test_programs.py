@@ -63,6 +63,10 @@ def test_axes_that_are_the_same_and_branches_that_differ(
     agree_on(text, shape, k=3)
 
 
+def test_the_first_step_asked_for_in_a_total_alone() -> None:
+    agree_on(program(["one <- total(where(first, grad, 1))", "param <- param - lr * grad"]), (6, 4))
+
+
 def test_initial_values_reduce_the_variable() -> None:
     text = program(
         ["param <- param - lr * (by_row * mean_of + one) * grad"],

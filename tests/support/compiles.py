@@ -71,10 +71,10 @@ def dense_steps() -> None:
 def fitted() -> None:
     """Batches of one size, with other ids each; then further epochs at another step size."""
     optimizer = keras_class("lazy_adam")()
-    layers = [keras.layers.Embedding(50, 4), keras.layers.Flatten(), keras.layers.Dense(1)]
+    layers = [keras.layers.Embedding(1000, 4), keras.layers.Flatten(), keras.layers.Dense(1)]
     model = keras.Sequential(layers)
     model.compile(optimizer, loss="mse", jit_compile=False)
-    x, y = tf.random.uniform([64, 3], 0, 50, tf.int32, seed=1), tf.zeros([64, 1])
+    x, y = tf.random.uniform([64, 3], 0, 1000, tf.int32, seed=1), tf.zeros([64, 1])
     model.fit(x, y, batch_size=16, verbose=0)
     with counting("fit, further epochs"):
         optimizer.learning_rate = 0.5
